@@ -1,0 +1,47 @@
+"""Config: all that a collector may know, in one value."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import evolve, field, frozen
+
+from capsula.core.ask import Answered, Unasked
+from capsula.core.settings import CaptureSettings, GitSettings, Settings
+
+
+@frozen
+class Surroundings:
+    """What the process is: read once, at the edge, by ``capsula.effects.surroundings``."""
+
+    cwd: Path
+    environ: Mapping[str, str]
+    """Bytes that are not UTF-8 stand in it as lone surrogates, as in ``os.environ``."""
+    argv: tuple[str, ...]
+    """The command that is run; empty without one."""
+    executable: str
+    """The interpreter that Capsula runs in."""
+
+
+@frozen
+class Config:
+    """Settings, surroundings, the root directory they hold for, and the answers to what the facets ask."""
+
+    root: Path
+    settings: Settings
+    surroundings: Surroundings
+    file: Path | None = None
+    """The configuration file; none without one."""
+    answers: Answered = field(factory=Unasked, eq=False, repr=False)
+    taken: frozenset[str] = frozenset()
+    """Paths in the capsule that are no longer free."""
+
+    @property
+    def vault(self) -> Path:
+        """The directory of the capsules."""
+        return self.root / self.settings.vault_directory
+
+    def focused(self, items: tuple[str, ...], taken: frozenset[str] = frozenset()) -> "Config":
+        """Return the config of what is gathered after a run: nothing but the files of the items."""
+        files = {key: value for item in items for key, value in self.settings.monitor.item[item].files.items()}
+        capture = CaptureSettings(include_cpu=False, include_python_packages=False, files=files, git=GitSettings({}))
+        return evolve(self, settings=evolve(self.settings, capture=capture), taken=taken)

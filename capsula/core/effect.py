@@ -1,0 +1,70 @@
+"""Effects: what a collector wants done, as plain values. Only ``capsula.effects`` performs them.
+
+An effect is a recipe, never a large payload: big content is a path, or a named source of bytes that is read when the effect is performed.
+Performing an effect answers with a fragment, which is gathered in at ``at``, the place in the document that waits for it.
+"""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeAlias
+
+from attrs import evolve, field, frozen
+
+from capsula.core.fault import KeyPath
+
+
+@frozen
+class Source:
+    """Bytes that are read when they are needed; two sources of one name are the same."""
+
+    name: str
+    chunks: Callable[[], Iterator[bytes]] = field(eq=False, repr=False)
+
+
+@frozen
+class Shell:
+    """Run a command line by the shell in ``directory``, standard input closed, for at most ``time_limit`` seconds."""
+
+    command_line: str
+    directory: Path
+    time_limit: float
+    at: KeyPath = ()
+
+
+@frozen
+class Write:
+    """Write the bytes of each source to its target, a path relative to the capsule, and list what was written."""
+
+    contents: tuple[tuple[str, Source], ...]
+    at: KeyPath = ()
+
+
+@frozen
+class Keep:
+    """Copy or move a file into the capsule; the hash is taken of the bytes that are kept.
+
+    ``target`` is relative to the capsule. With ``move`` the origin is removed once the capsule is in its place, and never before.
+    """
+
+    origin: Path
+    target: str
+    algorithm: str | None = None
+    move: bool = False
+    at: KeyPath = ()
+
+
+@frozen
+class Remove:
+    """Remove the origin of a moved file, if it is still the file that was kept (device, inode, size, mtime in ns)."""
+
+    origin: Path
+    identity: tuple[int, int, int, int]
+    at: KeyPath = ()
+
+
+Effect: TypeAlias = Shell | Write | Keep | Remove
+
+
+def under(effect: Effect, *keys: str) -> Effect:
+    """Return the same effect, its place seen from ``keys`` further up."""
+    return evolve(effect, at=keys + effect.at)

@@ -1,0 +1,55 @@
+"""A fault: something that could not be learned or done, as a value."""
+
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from attrs import evolve, frozen
+
+KeyPath: TypeAlias = tuple[str, ...]
+Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+
+
+@frozen
+class Fault:
+    """What happened, where in the document the fact would have stood, and what to do about it.
+
+    ``kind`` is a short word a program can compare (``missing``, ``unset``, ``crashed``, ...);
+    ``message`` and ``remedy`` are sentences for a person; ``path`` is the keys from the top of the document.
+    """
+
+    kind: str
+    message: str
+    remedy: str = ""
+    path: KeyPath = ()
+
+    def under(self, *keys: str) -> "Fault":
+        """Return the same fault, its path seen from ``keys`` further up."""
+        return evolve(self, path=keys + self.path)
+
+    def as_facts(self) -> dict[str, Json]:
+        """Return the fault as it stands in a document."""
+        facts: dict[str, Json] = {"path": list(self.path), "kind": self.kind, "message": self.message}
+        if self.remedy:
+            facts["remedy"] = self.remedy
+        return facts
+
+    def __str__(self) -> str:
+        place = ": ".join((" > ".join(self.path), self.message)) if self.path else self.message
+        return f"{place} ({self.remedy})" if self.remedy else place
+
+
+def fault_of(error: OSError, subject: str = "") -> Fault:
+    """Return the fault that an error of the operating system amounts to."""
+    from errno import EACCES, EDQUOT, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS
+
+    kind = {
+        ENOENT: "missing",
+        ENOTDIR: "missing",
+        EACCES: "forbidden",
+        EPERM: "forbidden",
+        ENOSPC: "full",
+        EDQUOT: "full",
+        EROFS: "read-only",
+    }.get(error.errno or 0, "failed")
+    reason = error.strerror or str(error)
+    return Fault(kind, f"{subject}: {reason}" if subject else reason)

@@ -1,0 +1,77 @@
+"""Fragments, and ``gather``, the one function that joins answers into documents."""
+
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+from attrs import frozen
+from returns.result import Result, Success
+
+from capsula.core.effect import Effect, under
+from capsula.core.fault import Fault, Json, KeyPath
+
+
+@frozen
+class Fragment:
+    """A piece of a document: facts that were learned, effects that are wanted, faults that happened.
+
+    A part of the document is a fact, or a fault names its place, or it is pending on an effect whose ``at`` is its place.
+    ``facts`` is ``None`` while all of the fragment is pending.
+    """
+
+    facts: Json = None
+    effects: tuple[Effect, ...] = ()
+    faults: tuple[Fault, ...] = ()
+
+    @property
+    def pending(self) -> tuple[KeyPath, ...]:
+        """The places of the document that an effect will fill."""
+        return tuple(effect.at for effect in self.effects if effect.at)
+
+
+Answer: TypeAlias = Result[Fragment, Fault]
+
+
+def gather(answers: Mapping[str, Answer]) -> Fragment:
+    """Join named answers into one fragment.
+
+    >>> from returns.result import Failure, Success
+    >>> gather({"a": Success(Fragment(1)), "b": Failure(Fault("missing", "no such file"))})
+    Fragment(facts={'a': 1}, effects=(), faults=(Fault(kind='missing', message='no such file', remedy='', path=('b',)),))
+    """
+    facts: dict[str, Json] = {}
+    effects: list[Effect] = []
+    faults: list[Fault] = []
+    for name, answer in answers.items():
+        if isinstance(answer, Success):
+            fragment = answer.unwrap()
+            if not _is_pending(fragment):
+                facts[name] = fragment.facts
+            effects += (under(effect, name) for effect in fragment.effects)
+            faults += (fault.under(name) for fault in fragment.faults)
+        else:
+            faults.append(answer.failure().under(name))
+    return Fragment(facts, tuple(effects), tuple(faults))
+
+
+def graft(fragment: Fragment, answers: Iterable[tuple[KeyPath, Answer]]) -> Fragment:
+    """Join answers into a fragment, each at its place; the effects of the fragment are done with."""
+    whole = Fragment(fragment.facts, (), fragment.faults)
+    for place, answer in answers:
+        for key in reversed(place):
+            answer = Success(gather({key: answer}))
+        whole = answer.map(lambda part, whole=whole: _merged(whole, part)).value_or(whole)
+    return whole
+
+
+def _merged(one: Fragment, other: Fragment) -> Fragment:
+    return Fragment(_united(one.facts, other.facts), one.effects + other.effects, one.faults + other.faults)
+
+
+def _united(one: Json, other: Json) -> Json:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return {**one, **{key: _united(one[key], value) if key in one else value for key, value in other.items()}}
+    return one if other is None else other
+
+
+def _is_pending(fragment: Fragment) -> bool:
+    return fragment.facts is None and any(not effect.at for effect in fragment.effects)

@@ -1,0 +1,86 @@
+"""Settings: what ``capsula.toml`` says, with its defaults."""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from attrs import field, frozen
+
+from capsula.core.fault import Json
+
+HashAlgorithm = Literal["md5", "sha1", "sha256", "sha3"]
+Durability = Literal["full", "fast"]
+
+MIB = 1024 * 1024
+
+
+@frozen
+class FileSettings:
+    """What to do with one file, directory or glob: ``[capture.files]``, ``[monitor.item.NAME.files]``."""
+
+    hash: HashAlgorithm | None = None
+    """Algorithm of the recorded hash (``sha3`` is SHA3-256), or none."""
+    move: bool = False
+    """Move the file into the capsule."""
+    copy: bool = False
+    """Copy the file into the capsule."""
+
+
+@frozen
+class GitSettings:
+    """Which repositories to capture: ``[capture.git]``."""
+
+    repositories: Mapping[str, str] | None = None
+    """Name to path, relative to the root; left out: the repository that holds the root."""
+
+
+@frozen
+class CaptureSettings:
+    """What a context holds: ``[capture]``."""
+
+    include_cpu: bool = True
+    """Whether to capture the CPU."""
+    include_python_packages: bool = True
+    """Whether to list the Python packages of the interpreter that the command uses."""
+    pre_capture_commands: tuple[str, ...] = ()
+    """Command lines that the shell runs in the root directory before anything is captured."""
+    pre_capture_time_limit: float = 600
+    """Seconds that each of them may take."""
+    environment_variables: tuple[str, ...] = ()
+    """Names of the environment variables whose values are captured."""
+    files: Mapping[str, FileSettings] = field(factory=dict)
+    """File, directory or glob (relative to the root) to what to do with it."""
+    git: GitSettings = GitSettings()
+    facets: Mapping[str, Mapping[str, Json]] = field(factory=dict)
+    """Settings of third-party facets by name; a facet runs only if its table is here."""
+
+
+@frozen
+class ItemSettings:
+    """What to keep after a run of this item: ``[monitor.item.NAME]``."""
+
+    files: Mapping[str, FileSettings] = field(factory=dict)
+
+
+@frozen
+class MonitorSettings:
+    """How runs are monitored: ``[monitor]``."""
+
+    capture: bool = True
+    """Whether to capture the context before each run."""
+    output_in_record: int = MIB
+    """Bytes of each stream that the record holds as text; the log files hold all of it."""
+    item: Mapping[str, ItemSettings] = field(factory=dict)
+
+
+@frozen
+class Settings:
+    """All settings; every one has a default."""
+
+    vault_directory: str = "vault"
+    """Where capsules are kept, relative to the root."""
+    capsule_template: str = "%Y%m%d_%H%M%S"
+    """Name of a capsule, given to ``strftime`` with the local time."""
+    durability: Durability | None = None
+    """``full`` (synchronised to the disk) or ``fast``; left out: full for commands, fast for decorated functions."""
+    capture: CaptureSettings = CaptureSettings()
+    monitor: MonitorSettings = MonitorSettings()

@@ -1,0 +1,1 @@
+"""Structuring that guesses nothing."""

@@ -1,0 +1,22 @@
+"""The engine: ask every collector, and gather what they answer."""
+
+from collections.abc import Mapping
+
+from returns.result import Failure
+
+from capsula.core.collector import Collector
+from capsula.core.config import Config
+from capsula.core.fault import Fault
+from capsula.core.fragment import Answer, Fragment, gather
+
+
+def collect(collectors: Mapping[str, Collector], config: Config) -> Fragment:
+    """Return what the collectors learn under this config; one that fails costs only its own facts."""
+    return gather({name: _answer(collector, config) for name, collector in collectors.items()})
+
+
+def _answer(collector: Collector, config: Config) -> Answer:
+    try:
+        return collector(config)
+    except Exception as bug:  # a collector that crashes, ours or a plugin's, costs no other
+        return Failure(Fault("crashed", f"{type(bug).__name__}: {bug}", "this is a bug of the facet; please report it"))
