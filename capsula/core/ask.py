@@ -4,7 +4,6 @@ A facet declares its asks beside ``collect``; the effects layer starts all of th
 and the collector awaits the answer where it reads it.
 """
 
-from collections.abc import Mapping
 from typing import Protocol
 
 from attrs import frozen

@@ -32,16 +32,14 @@ class Config:
     file: Path | None = None
     """The configuration file; none without one."""
     answers: Answered = field(factory=Unasked, eq=False, repr=False)
-    taken: frozenset[str] = frozenset()
-    """Paths in the capsule that are no longer free."""
 
     @property
     def vault(self) -> Path:
         """The directory of the capsules."""
         return self.root / self.settings.vault_directory
 
-    def focused(self, items: tuple[str, ...], taken: frozenset[str] = frozenset()) -> "Config":
+    def focused(self, items: tuple[str, ...]) -> "Config":
         """Return the config of what is gathered after a run: nothing but the files of the items."""
         files = {key: value for item in items for key, value in self.settings.monitor.item[item].files.items()}
         capture = CaptureSettings(include_cpu=False, include_python_packages=False, files=files, git=GitSettings({}))
-        return evolve(self, settings=evolve(self.settings, capture=capture), taken=taken)
+        return evolve(self, settings=evolve(self.settings, capture=capture))

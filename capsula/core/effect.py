@@ -1,7 +1,8 @@
 """Effects: what a collector wants done, as plain values. Only ``capsula.effects`` performs them.
 
-An effect is a recipe, never a large payload: big content is a path, or a named source of bytes that is read when the effect is performed.
-Performing an effect answers with a fragment, which is gathered in at ``at``, the place in the document that waits for it.
+An effect is a recipe, never a large payload: big content is a path, or a named source of bytes that is read when the
+effect is performed. Performing an effect answers with a fragment, which is gathered in at ``at``, the place in the
+document that waits for it.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from typing import TypeAlias
 from attrs import evolve, field, frozen
 
 from capsula.core.fault import KeyPath
+from capsula.core.settings import HashAlgorithm
 
 
 @frozen
@@ -43,12 +45,13 @@ class Write:
 class Keep:
     """Copy or move a file into the capsule; the hash is taken of the bytes that are kept.
 
-    ``target`` is relative to the capsule. With ``move`` the origin is removed once the capsule is in its place, and never before.
+    ``target`` is relative to the capsule. With ``move`` the origin is removed once the capsule is in its place, and
+    never before.
     """
 
     origin: Path
     target: str
-    algorithm: str | None = None
+    algorithm: HashAlgorithm | None = None
     move: bool = False
     at: KeyPath = ()
 

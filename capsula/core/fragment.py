@@ -14,7 +14,8 @@ from capsula.core.fault import Fault, Json, KeyPath
 class Fragment:
     """A piece of a document: facts that were learned, effects that are wanted, faults that happened.
 
-    A part of the document is a fact, or a fault names its place, or it is pending on an effect whose ``at`` is its place.
+    A part of the document is a fact, or a fault names its place, or it is pending on an effect whose ``at`` is its
+    place.
     ``facts`` is ``None`` while all of the fragment is pending.
     """
 
@@ -35,8 +36,9 @@ def gather(answers: Mapping[str, Answer]) -> Fragment:
     """Join named answers into one fragment.
 
     >>> from returns.result import Failure, Success
-    >>> gather({"a": Success(Fragment(1)), "b": Failure(Fault("missing", "no such file"))})
-    Fragment(facts={'a': 1}, effects=(), faults=(Fault(kind='missing', message='no such file', remedy='', path=('b',)),))
+    >>> fragment = gather({"a": Success(Fragment(1)), "b": Failure(Fault("missing", "no such file"))})
+    >>> fragment.facts, [str(fault) for fault in fragment.faults]
+    ({'a': 1}, ['b: no such file'])
     """
     facts: dict[str, Json] = {}
     effects: list[Effect] = []
@@ -57,10 +59,13 @@ def graft(fragment: Fragment, answers: Iterable[tuple[KeyPath, Answer]]) -> Frag
     """Join answers into a fragment, each at its place; the effects of the fragment are done with."""
     whole = Fragment(fragment.facts, (), fragment.faults)
     for place, answer in answers:
-        for key in reversed(place):
-            answer = Success(gather({key: answer}))
-        whole = answer.map(lambda part, whole=whole: _merged(whole, part)).value_or(whole)
+        whole = _merged(whole, _planted(place, answer))
     return whole
+
+
+def _planted(place: KeyPath, answer: Answer) -> Fragment:
+    first, *rest = place
+    return gather({first: Success(_planted(tuple(rest), answer)) if rest else answer})
 
 
 def _merged(one: Fragment, other: Fragment) -> Fragment:

@@ -1,0 +1,77 @@
+"""Writing files of our own: private, never over another file, whole or not at all."""
+
+import os
+from collections.abc import Iterable
+from errno import EINVAL, ENOTSUP
+from pathlib import Path
+
+PRIVATE_FILE = 0o600
+PRIVATE_FOLDER = 0o700
+
+_UNSUPPORTED = {EINVAL, ENOTSUP}
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+def folders(folder: Path) -> None:
+    """Make a private folder, and those above it that are missing."""
+    try:
+        folder.mkdir(PRIVATE_FOLDER)
+    except FileExistsError:
+        if not folder.is_dir():
+            raise
+    except FileNotFoundError:
+        folders(folder.parent)
+        folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
+
+
+def created(file: Path) -> int:
+    """Open a new private file for writing and reading, and return its descriptor."""
+    return os.open(file, _NEW, PRIVATE_FILE)
+
+
+def written(file: Path, chunks: Iterable[bytes]) -> int:
+    """Write a new private file, and return its size in bytes."""
+    size = 0
+    with open(created(file), "wb") as stream:
+        for chunk in chunks:
+            size += stream.write(chunk)
+    return size
+
+
+def replaced(file: Path, text: bytes, aside: Path, *, durable: bool) -> None:
+    """Put a file in its place by one rename; ``aside`` is a folder on the same file system."""
+    temporary = aside / f"{file.name}.{os.getpid()}.{os.urandom(4).hex()}"
+    try:
+        written(temporary, (text,))
+        if durable:
+            synchronised(temporary)
+        temporary.replace(file)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    if durable:
+        synchronised(file.parent)
+
+
+def synchronised(path: Path) -> None:
+    """Have the disk hold a file, or the names in a folder, before this returns."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0))
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems (of networks, in user space) know no such thing for folders; a disk that fails says EIO.
+        if error.errno not in _UNSUPPORTED:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def all_synchronised(folder: Path) -> None:
+    """Have the disk hold all that is below a folder, and then the folder."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                all_synchronised(Path(entry.path))
+            elif entry.is_file(follow_symlinks=False):
+                synchronised(Path(entry.path))
+    synchronised(folder)
