@@ -1,0 +1,1 @@
+"""Probes: tiny programs that an interpreter runs to tell what only it can know."""
