@@ -1,0 +1,52 @@
+"""Runs: what was started, and how it ended."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+from attrs import frozen
+
+from capsula.core.fault import Fault, Json
+
+
+@frozen
+class Command:
+    """A program and its arguments, the directory it starts in, and all of its environment.
+
+    Bytes that are not UTF-8 stand in ``argv`` and ``environ`` as lone surrogates, as ``os.fsdecode`` makes them.
+    """
+
+    argv: tuple[str, ...]
+    cwd: Path
+    environ: Mapping[str, str]
+
+
+@frozen
+class Outcome:
+    """How a command ended, and what is known of its time.
+
+    ``exit_code`` is what a shell would say: 128 + ``signal`` for a death by signal, 127 for a command that was not
+    found, 126 for one that could not be executed, and 125 for trouble before that.
+    """
+
+    exit_code: int
+    signal: int | None
+    """Number of the signal that ended the command; none if it exited."""
+    run_time: float
+    """Seconds on a clock that nobody sets."""
+    started: datetime
+    """Aware, as is ``ended``; the clock may have been set in between."""
+    ended: datetime
+    resources: Mapping[str, Json] | None
+    """``user_time`` and ``system_time`` in seconds, ``max_memory`` in bytes; none if nothing was started.
+
+    They are those of the command and of the children it waited for. Linux counts memory from before the program was
+    loaded, so ``max_memory`` is never less than what Capsula itself held at that time.
+    """
+    merged: bool
+    """Standard output and standard error were one file or pipe, and are kept in order as standard output."""
+    stdout_size: int
+    """Bytes that the command wrote, whether they could be kept or not."""
+    stderr_size: int
+    faults: tuple[Fault, ...]
+    """What of the run was lost; paths are ``stdout`` or ``stderr``, or empty if the command could not be started."""

@@ -1,0 +1,194 @@
+"""Processes: a command is run so that it cannot tell, and what it writes is kept."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, chdir, contextmanager, nullcontext, suppress
+from datetime import datetime
+from errno import EAGAIN, ENOENT, ENOEXEC, ENOMEM, ENOTDIR
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, NoReturn
+
+from returns.result import Failure, Result, Success
+
+from capsula.core.fault import Fault, Json, fault_of
+from capsula.core.run import Command, Outcome
+from capsula.effects.signals import End, attention
+from capsula.effects.streams import STDERR, STDOUT, Stream, opened, pumping
+
+if TYPE_CHECKING:
+    from resource import struct_rusage
+
+_EXIT_CODES = {"not found": 127, "not executable": 126}
+_NOT_STARTED = 125
+_SIGNALLED = 128
+
+_SHELL = "/bin/sh"
+_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
+
+
+def run(command: Command, stdout_log: Path | None, stderr_log: Path | None) -> Outcome:
+    """Run a command as if it had been started without us: in our process group, with our descriptors, on our terminal.
+
+    What it writes reaches our standard output and error as it comes, and the logs, which must not exist yet. A log that
+    cannot be written, or is none, costs a fault and nothing else; one of a stream that shares another's stays empty.
+    Returns when the command ends, whatever it leaves behind. From the main thread, signals are passed on to it.
+    """
+    with _low_descriptors_taken(), attention() as signals:
+        streams = opened(stdout_log, stderr_log)
+        started, start = datetime.now().astimezone(), monotonic()
+        pid = _started(command, streams, signals.mask)
+        with pumping(streams, signals.is_interrupted):
+            end = pid.map(lambda pid: signals.wait(pid, lambda: _resized(streams)))
+            ended, run_time = datetime.now().astimezone(), monotonic() - start
+    sizes = {stream.name: stream.size for stream in streams}
+    exit_code, number, resources, refusal = _told(end)
+    return Outcome(
+        exit_code=exit_code,
+        signal=number,
+        run_time=run_time,
+        started=started,
+        ended=ended,
+        resources=resources,
+        merged=any(stream.descriptors == (STDOUT, STDERR) for stream in streams),
+        stdout_size=sizes.get("stdout", 0),
+        stderr_size=sizes.get("stderr", 0),
+        faults=(*refusal, *(fault for stream in streams for fault in stream.faults)),
+    )
+
+
+def resolved(argv0: str, environ: Mapping[str, str], cwd: Path) -> Result[str, Fault]:
+    """Return the path that ``execvp`` would execute: as typed if it holds a slash, else the first on ``PATH``.
+
+    It is as relative as it was typed or stands on ``PATH``: seen from ``cwd``.
+    """
+    directories = environ.get("PATH", os.defpath).split(os.pathsep) if argv0 and "/" not in argv0 else [""]
+    paths = [f"{directory}/{argv0}" if directory else argv0 for directory in directories]
+    program = next((path for path in paths if path and _is_program(cwd / path)), None)
+    if program is not None:
+        return Success(program)
+    if any(path and _is_there(cwd / path) for path in paths):
+        return Failure(Fault("not executable", f"{argv0}: not executable", "is it a program, and may you execute it?"))
+    return Failure(
+        Fault(
+            "not found", f"{argv0}: not found", "check its spelling" if "/" in argv0 else "check its spelling and PATH"
+        )
+    )
+
+
+def die_as(outcome: Outcome) -> NoReturn:
+    """End our own process as the command ended, without running what is registered for our exit."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # gone, closed, or none
+            stream.flush()
+    if outcome.signal is not None:
+        _raise_fatally(outcome.signal)
+    os._exit(outcome.exit_code)
+
+
+def _raise_fatally(number: int) -> None:
+    """Raise a signal as if we knew nothing of it; returns only if nothing comes of that, as for the first process."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))  # one core is enough
+    with suppress(OSError, ValueError):  # SIGKILL cannot be set, nor what is the C library's own
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
+    signal.raise_signal(number)
+
+
+@contextmanager
+def _low_descriptors_taken() -> Iterator[None]:
+    """Hold what is closed of standard input, output and error, so that nothing of ours takes its number.
+
+    The command finds them closed as we did, for nothing that Python opens is inherited.
+    """
+    taken = []
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
+        taken.append(descriptor)
+    os.close(descriptor)
+    try:
+        yield
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+
+
+def _started(command: Command, streams: Sequence[Stream], mask: frozenset[int]) -> Result[int, Fault]:
+    """Return the process id of the command."""
+    entrances = [(os.POSIX_SPAWN_DUP2, stream.entrance, number) for stream in streams for number in stream.descriptors]
+
+    def spawned(program: str, argv: tuple[str, ...]) -> Result[int, Fault]:
+        try:
+            pid = os.posix_spawn(
+                program, argv, command.environ, file_actions=entrances, setsigmask=mask, setsigdef=_IGNORED_BY_PYTHON
+            )
+        except OSError as error:
+            if error.errno == ENOEXEC and program != _SHELL and not _is_binary(Path(program)):
+                return spawned(_SHELL, (_SHELL, program, *argv[1:]))
+            return Failure(_refusal(error, command.argv[0]))
+        return Success(pid)
+
+    program = resolved(command.argv[0], command.environ, command.cwd)
+    try:
+        with _standing_in(command.cwd):
+            return program.bind(lambda program: spawned(program, command.argv))
+    except OSError as error:
+        return Failure(fault_of(error, str(command.cwd)))
+
+
+def _standing_in(directory: Path) -> AbstractContextManager[None]:
+    """Change to the directory for a moment, all threads with us, unless we are there: ``posix_spawn`` cannot."""
+    return nullcontext() if directory.samefile(".") else chdir(directory)
+
+
+def _is_binary(file: Path) -> bool:
+    """Return whether a file without a format is none for a shell either: the rule of bash."""
+    with file.open("rb") as content:
+        return b"\0" in content.readline(80)
+
+
+def _refusal(error: OSError, argv0: str) -> Fault:
+    """Return why a command that is there could not be started."""
+    if error.errno in {EAGAIN, ENOMEM}:
+        return fault_of(error, argv0)
+    if error.errno in {ENOENT, ENOTDIR}:
+        return Fault("not found", f"{argv0}: its interpreter was not found", "look at its first line")
+    return Fault("not executable", f"{argv0}: {error.strerror}")
+
+
+def _is_program(path: Path) -> bool:
+    return os.access(path, os.X_OK) and path.is_file()
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:  # hidden from us
+        return True
+    return True
+
+
+def _resized(streams: Sequence[Stream]) -> bool:
+    resized = [stream.resize() for stream in streams]
+    return any(resized)
+
+
+def _told(end: Result[End, Fault]) -> tuple[int, int | None, Mapping[str, Json] | None, tuple[Fault, ...]]:
+    """Return the exit status as a shell tells it, the signal, the resources, and why there was no start."""
+    if isinstance(end, Failure):
+        fault = end.failure()
+        return _EXIT_CODES.get(fault.kind, _NOT_STARTED), None, None, (fault,)
+    status, used = end.unwrap()
+    code = os.waitstatus_to_exitcode(status)
+    exit_code, number = (_SIGNALLED - code, -code) if code < 0 else (code, None)
+    return exit_code, number, _resources(used), ()
+
+
+def _resources(used: "struct_rusage") -> Mapping[str, Json]:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {"user_time": used.ru_utime, "system_time": used.ru_stime, "max_memory": used.ru_maxrss * unit}

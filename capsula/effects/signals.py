@@ -1,0 +1,214 @@
+"""Signals: what reaches us alone is passed on to the command, once; what it got by itself is not repeated.
+
+Control-C, hangup and resize reach the whole process group, and so the command, which is left in ours.
+"""
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from attrs import define
+
+if TYPE_CHECKING:
+    from resource import struct_rusage
+
+Signals: TypeAlias = frozenset[signal.Signals]
+End: TypeAlias = "tuple[int, struct_rusage]"
+"""A wait status, and the resources that were used."""
+
+ENDING: Signals = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
+PASSED_ON: Signals = ENDING | {signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH}
+FROM_TERMINALS: Signals = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH})
+
+LOOK_AGAIN = 1.0
+"""Seconds until we look for the command's end though no signal told of it: a foreign thread may have taken that."""
+GROUP_DELAY = 0.02
+"""Seconds that a signal to the group may take to reach all of it."""
+
+
+class Attention(Protocol):
+    """What we do about signals while a command runs."""
+
+    mask: frozenset[int]
+    """The signals that are blocked for the command, as they were for us."""
+
+    def wait(self, pid: int, resize: Callable[[], bool]) -> End:
+        """Wait for the command's end, passing signals on; ``resize`` tells whether its terminal changed its size."""
+
+    def is_interrupted(self) -> bool:
+        """Return whether we were asked to end, after the command did."""
+
+
+def attention() -> AbstractContextManager[Attention]:
+    """Return what this platform and thread allow: only the main thread can pass signals on."""
+    if threading.current_thread() is not threading.main_thread():
+        return _unattended()
+    return _held() if hasattr(signal, "sigtimedwait") else _handled()
+
+
+@define
+class _Unattended:
+    mask: frozenset[int]
+
+    def wait(self, pid: int, resize: Callable[[], bool]) -> End:  # noqa: ARG002
+        _, status, used = os.wait4(pid, 0)
+        return status, used
+
+    def is_interrupted(self) -> bool:
+        return False
+
+
+@contextmanager
+def _unattended() -> Iterator[Attention]:
+    yield _Unattended(_mask())
+
+
+@define
+class _Held:
+    """Signals are held back and read one by one, with who sent them."""
+
+    mask: frozenset[int]
+    held: frozenset[int]
+    canary: "_Canary"
+
+    def wait(self, pid: int, resize: Callable[[], bool]) -> End:
+        while True:
+            told = signal.sigtimedwait(self.held, LOOK_AGAIN)
+            if told is not None and told.si_signo in PASSED_ON:
+                self._pass_on(told, pid, resize)
+            ended, status, used = os.wait4(pid, os.WNOHANG)
+            if ended:
+                return status, used
+
+    def is_interrupted(self) -> bool:
+        return bool(signal.sigpending() & ENDING)
+
+    def _pass_on(self, told: signal.struct_siginfo, pid: int, resize: Callable[[], bool]) -> None:
+        if told.si_signo == signal.SIGWINCH and resize():
+            os.kill(0, signal.SIGWINCH)  # whoever of the group was quicker than us saw the old size
+        elif not self._reached(told, pid):
+            _send(pid, told.si_signo)
+
+    def _reached(self, told: signal.struct_siginfo, pid: int) -> bool:
+        """Return whether the command got the signal too: from the kernel, from itself, or as one of our group."""
+        return told.si_code > 0 or told.si_pid in {pid, os.getpid()} or self.canary.got(told.si_signo)
+
+
+@contextmanager
+def _held() -> Iterator[Attention]:
+    held = PASSED_ON | {signal.SIGCHLD}
+    ignored = signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
+    if ignored:  # the kernel would reap the command, and nobody learn how it ended
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, held))
+    canary = _Canary()
+    try:
+        canary.hatch()
+        yield _Held(mask, held, canary)
+    finally:
+        canary.leave()
+        while signal.sigtimedwait(held, 0) is not None:
+            pass  # meant for a command that has ended
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        if ignored:
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+
+@define
+class _Canary:
+    """A sibling of the command that blocks every signal: what is pending there was sent to the whole group.
+
+    It reads from a pipe that we hold, so that it ends with us, however we end. Where it cannot be, without ``/bin/sh``
+    or ``/proc``, a signal that another process sends to the group reaches the command twice.
+    """
+
+    pid: int | None = None
+    leash: int = -1
+
+    def got(self, number: int) -> bool:
+        if not self._is_pending(number):
+            time.sleep(GROUP_DELAY)
+            if not self._is_pending(number):
+                return False
+        self.leave()  # a pending signal stays so: the next one needs a fresh canary
+        self.hatch()
+        return True
+
+    def hatch(self) -> None:
+        end, self.leash = os.pipe()
+        quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
+        with suppress(OSError):
+            self.pid = os.posix_spawn(
+                "/bin/sh",
+                ["sh", "-c", "read _"],
+                {},
+                file_actions=[(os.POSIX_SPAWN_DUP2, end, 0), *quiet],
+                setsigmask=signal.valid_signals(),
+            )
+        os.close(end)
+
+    def leave(self) -> None:
+        os.close(self.leash)
+        if self.pid is not None:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+            self.pid = None
+
+    def _is_pending(self, number: int) -> bool:
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text()
+        except OSError:
+            return False
+        fields = dict(line.split(":", 1) for line in status.splitlines())
+        return bool(int(fields["ShdPnd"], 16) >> (number - 1) & 1)
+
+
+@define
+class _Handled:
+    """Signals are handled where they come; without word of who sent them, those of terminals count as the group's."""
+
+    mask: frozenset[int]
+    pid: int | None = None
+    is_late: bool = False
+    resize: Callable[[], bool] = bool
+
+    def wait(self, pid: int, resize: Callable[[], bool]) -> End:
+        self.pid, self.resize = pid, resize
+        _, status, used = os.wait4(pid, 0)
+        self.pid = None
+        return status, used
+
+    def is_interrupted(self) -> bool:
+        return self.is_late
+
+    def hear(self, number: int, _: FrameType | None) -> None:
+        if self.pid is None:
+            self.is_late = self.is_late or number in ENDING
+        elif number not in FROM_TERMINALS or (number == signal.SIGWINCH and self.resize()):
+            _send(self.pid, number)
+
+
+@contextmanager
+def _handled() -> Iterator[Attention]:
+    listening = _Handled(_mask())
+    before = {number: signal.signal(number, listening.hear) for number in PASSED_ON}
+    try:
+        yield listening
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _mask() -> frozenset[int]:
+    return frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+def _send(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # one that runs as another user now is not ours to tell
+        os.kill(pid, number)

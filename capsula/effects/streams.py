@@ -1,0 +1,251 @@
+"""Streams: what a command writes goes on to where it would have gone, and into a log, byte for byte as it comes."""
+
+import fcntl
+import os
+import select
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from errno import EIO
+from math import inf
+from pathlib import Path
+from stat import S_ISCHR
+from threading import Thread
+from time import monotonic
+
+from attrs import define, field
+from returns.result import Failure, Result, Success
+
+from capsula.core.fault import Fault, fault_of
+from capsula.effects.terminals import Modes, copy_modes, copy_size, modes_of, stand_in
+
+MIB = 1024 * 1024
+GRACE = 0.25
+"""Seconds that a stream may stay open after the end of the command."""
+
+STDOUT = 1
+STDERR = 2
+
+
+@define(eq=False)
+class Stream:
+    """A pipe or a terminal that a command writes to, on its way to a descriptor of ours and to a log."""
+
+    name: str
+    descriptors: tuple[int, ...]
+    """Descriptors of the command that write to it; the bytes go on to our own of the first of these numbers."""
+    outlet: int
+    """The end that we read."""
+    entrance: int
+    """Our copy of the end that the command writes to."""
+    modes: Modes | None
+    """How the command has set its terminal; none for a pipe."""
+    log: int | None = None
+    size: int = 0
+    """Bytes that came so far."""
+    faults: list[Fault] = field(factory=list)
+    _is_wanted: bool = True
+
+    @property
+    def destination(self) -> int:
+        """Our own descriptor that the bytes go on to."""
+        return self.descriptors[0]
+
+    def pump(self, ended: int) -> None:
+        """Pass on and keep what comes until all writers are gone, or until a moment after ``ended`` is closed.
+
+        A writer whose reader has left, or whose bytes nobody takes any more, is told as ever: by ``SIGPIPE``.
+        """
+        buffer = memoryview(bytearray(MIB))
+        try:
+            for count in self._arrivals(buffer, ended):
+                self.size += count
+                self._keep(buffer[:count])
+                if not self._has_reader(buffer[:count]):
+                    break
+            self._mirror_modes()
+        finally:
+            os.close(self.outlet)
+            self._close_log()
+
+    def resize(self) -> bool:
+        """Give the command's terminal the size of ours; tell whether that changed it."""
+        return self.modes is not None and copy_size(self.destination, self.outlet)
+
+    def lose(self, kind: str, message: str) -> None:
+        """Note that something of the stream was lost."""
+        self.faults.append(Fault(kind, f"{self.name}: {message}", path=(self.name,)))
+
+    def _arrivals(self, buffer: memoryview, ended: int) -> Iterator[int]:
+        """Yield the number of bytes that came into the buffer, each time some came."""
+        arrival = select.poll()
+        arrival.register(self.outlet, select.POLLIN)
+        arrival.register(ended, select.POLLIN)
+        owed, deadline = inf, inf
+        while owed > 0 or monotonic() < deadline:
+            ready = [descriptor for descriptor, _ in arrival.poll(_milliseconds_until(deadline))]
+            if ended in ready:  # all that a pipe can hold is owed; of what comes later, what comes soon
+                arrival.unregister(ended)
+                owed, deadline = MIB, monotonic() + GRACE
+            elif not ready:
+                break
+            elif count := _read(self.outlet, buffer):
+                self._mirror_modes()
+                yield count
+                owed -= count
+            else:
+                return
+        self.lose("held open", "a process that outlives the command holds it open; what that writes later is lost")
+
+    def _keep(self, chunk: memoryview) -> None:
+        if self.log is None:
+            return
+        written = _written(self.log, chunk)
+        if isinstance(written, Failure):
+            self.lose(written.failure().kind, f"the log is cut off: {written.failure()}")
+            self._close_log()
+
+    def _close_log(self) -> None:
+        if self.log is not None:
+            os.close(self.log)
+            self.log = None
+
+    def _has_reader(self, chunk: memoryview) -> bool:
+        """Pass the chunk on; tell whether there is still someone who takes the bytes."""
+        if self._is_wanted:
+            written = _written(self.destination, chunk)
+            if isinstance(written, Failure) and written.failure().kind == "unread":
+                return False
+            if isinstance(written, Failure):
+                self.lose(written.failure().kind, f"not passed on: {written.failure()}")
+                self._is_wanted = False
+        return self._is_wanted or self.log is not None
+
+    def _mirror_modes(self) -> None:
+        if self.modes is None:
+            return
+        modes = modes_of(self.outlet)
+        if modes is not None and modes != self.modes:
+            self.modes = modes
+            copy_modes(modes, self.destination)
+
+
+def opened(stdout_log: Path | None, stderr_log: Path | None) -> tuple[Stream, ...]:
+    """Open a stream for our standard output and one for our standard error, and their logs, new files of mode 0600.
+
+    One that is closed gets no stream. If both are one file or pipe they share a stream, so that their order is kept.
+    """
+    streams = _laid()
+    logs = {STDOUT: _new_file(stdout_log), STDERR: _new_file(stderr_log)}
+    for stream in streams:
+        match logs.pop(stream.destination):
+            case Success(log):
+                stream.log = log
+            case Failure(fault):
+                stream.lose(fault.kind, f"not recorded: {fault}")
+    for unused in logs.values():
+        unused.map(os.close)
+    return streams
+
+
+@contextmanager
+def pumping(streams: Sequence[Stream], is_interrupted: Callable[[], bool]) -> Iterator[None]:
+    """Pump the streams that a command was started with; leaving says that it ended, and waits for what is on its way.
+
+    When ``is_interrupted`` says so, a destination that takes nothing is waited for no longer.
+    """
+    ended, running = os.pipe()
+    pumps = [Thread(target=stream.pump, args=(ended,), daemon=True) for stream in streams]
+    for stream, pump in zip(streams, pumps, strict=True):
+        os.close(stream.entrance)
+        pump.start()
+    try:
+        yield
+    finally:
+        os.close(running)
+        for stream, pump in zip(streams, pumps, strict=True):
+            pump.join(GRACE)
+            while pump.is_alive() and not is_interrupted():
+                pump.join(GRACE)
+            if pump.is_alive():
+                stream.lose("cut off", "interrupted before all of it was passed on")
+        if not any(pump.is_alive() for pump in pumps):
+            os.close(ended)
+
+
+def is_ours(descriptor: int) -> bool:
+    """Return whether the descriptor was open when we started: Python lets nothing that it opens itself be inherited."""
+    try:
+        return os.get_inheritable(descriptor)
+    except OSError:
+        return False
+
+
+def _laid() -> tuple[Stream, ...]:
+    is_open = {STDOUT: is_ours(STDOUT), STDERR: is_ours(STDERR)}
+    if all(is_open.values()) and _are_one_file(STDOUT, STDERR):
+        return (_stream("stdout", STDOUT, STDERR),)
+    names = {STDOUT: "stdout", STDERR: "stderr"}
+    return tuple(_stream(name, number) for number, name in names.items() if is_open[number])
+
+
+def _stream(name: str, *descriptors: int) -> Stream:
+    """Return a terminal where we have one and one can be made, else a pipe."""
+    terminal = stand_in(descriptors[0]) if os.isatty(descriptors[0]) else None
+    if isinstance(terminal, Success):
+        outlet, entrance = terminal.unwrap()
+        return Stream(name, descriptors, outlet, entrance, modes_of(outlet))
+    return Stream(name, descriptors, *_pipe(), modes=None)
+
+
+def _are_one_file(one: int, other: int) -> bool:
+    status = os.fstat(one)
+    return os.path.samestat(status, os.fstat(other)) and not S_ISCHR(status.st_mode)
+
+
+def _pipe() -> tuple[int, int]:
+    outlet, entrance = os.pipe()
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):  # the user's pipes may hold no more
+            fcntl.fcntl(entrance, fcntl.F_SETPIPE_SZ, MIB)
+    return outlet, entrance
+
+
+def _new_file(path: Path | None) -> Result[int, Fault]:
+    if path is None:
+        return Failure(Fault("unrecorded", "no log was asked for"))
+    try:
+        return Success(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+    except OSError as error:
+        return Failure(fault_of(error, str(path)))
+
+
+def _read(descriptor: int, buffer: memoryview) -> int:
+    try:
+        return os.readv(descriptor, [buffer])
+    except OSError as error:
+        if error.errno != EIO:  # a terminal that nobody holds any more
+            raise
+        return 0
+
+
+def _written(descriptor: int, chunk: memoryview) -> Result[None, Fault]:
+    while chunk:
+        try:
+            chunk = chunk[os.write(descriptor, chunk) :]
+        except BlockingIOError:
+            _wait_for_room(descriptor)
+        except BrokenPipeError as error:
+            return Failure(Fault("unread", str(error)))
+        except OSError as error:
+            return Failure(fault_of(error))
+    return Success(None)
+
+
+def _wait_for_room(descriptor: int) -> None:
+    room = select.poll()
+    room.register(descriptor, select.POLLOUT)
+    room.poll()
+
+
+def _milliseconds_until(deadline: float) -> float | None:
+    return None if deadline == inf else max(0.0, deadline - monotonic()) * 1000
