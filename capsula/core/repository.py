@@ -1,0 +1,149 @@
+"""Repositories, read by libgit2 so that nothing in their configuration runs a program, and never written."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from struct import unpack_from
+
+import pygit2
+from attrs import frozen
+from pygit2.enums import RepositoryOpenFlag
+from returns.result import Failure, Result, Success, safe
+
+from capsula.core.fault import Fault, fault_of
+
+TROUBLE = (pygit2.GitError, KeyError, ValueError, OSError)
+"""What libgit2 and its binding raise for a repository that cannot be read."""
+
+GITLINK = 0o160000
+"""The mode of a submodule."""
+
+
+def holder(path: Path) -> Result[pygit2.Repository, Fault]:
+    """Return the repository whose work tree holds ``path``, or the bare one it lies in, found upwards from it.
+
+    A link to a directory is followed. Faults: ``missing``, ``not a repository``, and those of ``opened``.
+    """
+    return _git_directory(path).bind(opened)
+
+
+def opened(path: Path) -> Result[pygit2.Repository, Fault]:
+    """Return the repository with this git directory or top directory.
+
+    Faults: ``not trusted`` (owned by another user), ``core.worktree leads elsewhere``, ``unreadable``.
+    """
+    repository: Result[pygit2.Repository, Exception] = safe(exceptions=TROUBLE)(pygit2.Repository)(
+        os.fsencode(path), RepositoryOpenFlag.NO_SEARCH
+    )
+    return repository.alt(lambda error: trouble(error, path)).bind(_at_home)
+
+
+def tracks(repository: pygit2.Repository, path: Path) -> bool:
+    """Return whether the index of the repository has the file or link at ``path``."""
+    top = top_directory(repository)
+    place = path.parent.resolve() / path.name
+    return top is not None and place.is_relative_to(top) and place.relative_to(top) in repository.index
+
+
+def top_directory(repository: pygit2.Repository) -> Path | None:
+    """Return the top of the work tree, links resolved; none in a bare repository."""
+    return Path(repository.workdir).resolve() if repository.workdir else None
+
+
+def trouble(error: Exception, path: Path) -> Fault:
+    """Return the fault that an error of libgit2 about the repository at ``path`` amounts to."""
+    if isinstance(error, OSError):
+        return fault_of(error, str(path))
+    if "is not owned by" in str(error):
+        top = path.parent if path.name == ".git" else path
+        remedy = f"if you trust it: git config --global --add safe.directory {top}"
+        return Fault("not trusted", f"{top} is owned by another user", remedy)
+    return Fault("unreadable", f"{path}: {error}")
+
+
+@frozen
+class Entry:
+    """An entry of the index."""
+
+    path: bytes
+    mode: int
+    hidden: bool
+    """Whether git was told not to look at the file: assume-unchanged or skip-worktree."""
+
+
+def remarkable(index: bytes) -> list[Entry]:
+    """Return the entries of an index file that a diff does not tell all about: submodules, attributes, hidden files.
+
+    Most indexes have none, which a search of the bytes tells a hundred times faster than reading each entry.
+    """
+    if not _REMARKABLE.search(index) and not index.startswith(_PREFIX_COMPRESSED):
+        return []
+    return [
+        entry
+        for entry in _entries(index)
+        if entry.hidden or entry.mode == GITLINK or entry.path.rpartition(b"/")[2] == b".gitattributes"
+    ]
+
+
+_PREFIX_COMPRESSED = b"DIRC\0\0\0\4"
+_REMARKABLE = re.compile(
+    rb"\.gitattributes\0"
+    rb"|\0\0\xe0\0"  # the mode of a submodule
+    rb"|\0\0[\x81\xa0][\0\xa4\xed].{32}[\x40-\xff]",  # any other mode, and 32 bytes on flags with one of the upper two
+    re.DOTALL,
+)
+_ASSUME_UNCHANGED, _EXTENDED, _SKIP_WORKTREE = 0x8000, 0x4000, 0x4000
+
+
+def _entries(index: bytes) -> Iterator[Entry]:
+    version, count = unpack_from(">4xLL", index)
+    compressed = version >= int.from_bytes(_PREFIX_COMPRESSED[4:])
+    start, path = 12, b""
+    for _ in range(count):
+        mode, flags, more = unpack_from(">24xL32xHH", index, start)
+        extended = bool(flags & _EXTENDED)
+        name = start + (64 if extended else 62)
+        kept = 0
+        if compressed:
+            cut, name = _varint(index, name)
+            kept = len(path) - cut
+        end = index.index(b"\0", name)
+        path = path[:kept] + index[name:end]
+        yield Entry(path, mode, bool(flags & _ASSUME_UNCHANGED or (extended and more & _SKIP_WORKTREE)))
+        start = end + 1 if compressed else start + (end - start + 8 & ~7)
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = data[at] & 0x7F
+    while data[at] & 0x80:
+        at += 1
+        value = (value + 1 << 7) | (data[at] & 0x7F)
+    return value, at + 1
+
+
+def _git_directory(path: Path) -> Result[Path, Fault]:
+    if not os.path.lexists(path):
+        return Failure(Fault("missing", f"{path}: no such file or directory"))
+    start = path if path.is_dir() else path.parent
+    found: Result[str | None, Exception] = safe(exceptions=TROUBLE)(pygit2.discover_repository)(os.fspath(start))
+    return found.alt(lambda error: trouble(error, path)).bind(
+        lambda directory: (
+            Success(Path(directory)) if directory else Failure(Fault("not a repository", f"{path} is in no repository"))
+        )
+    )
+
+
+def _at_home(repository: pygit2.Repository) -> Result[pygit2.Repository, Fault]:
+    """Refuse a work tree that knows nothing of its repository: its files are none of the repository's business."""
+    top = top_directory(repository)
+    if top is None or _leads_to(top / ".git") == Path(repository.path).resolve():
+        return Success(repository)
+    message = f"{repository.path} says its work tree is {top}, which does not lead back to it"
+    return Failure(Fault("core.worktree leads elsewhere", message, "unset core.worktree"))
+
+
+def _leads_to(path: Path) -> Path:
+    """Return the git directory that ``.git`` is, or, where it is a file, the one that it names."""
+    named = path.read_bytes().removeprefix(b"gitdir:").strip() if path.is_file() else b""
+    return (path.parent / os.fsdecode(named) if named else path).resolve()
