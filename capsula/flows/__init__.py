@@ -1,0 +1,1 @@
+"""Flows: one verb per module, from what the user asked for to what is done."""
