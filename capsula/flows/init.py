@@ -74,6 +74,9 @@ _STARTER = """\
 # Whether to capture the context before each run.
 #capture = true
 
+# Whether to give each run a freshly drawn, recorded PYTHONHASHSEED where none is set.
+#known-hash-seed = true
+
 # Bytes of each output stream that the record repeats; the log files hold all of it.
 #output-in-record = 1048576
 
