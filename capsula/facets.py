@@ -73,12 +73,16 @@ def _collector(name: str) -> Collector:
 def _asked(facet: Facet, config: Config) -> Result[tuple[Ask, ...], Fault]:
     asker: Asker = getattr(facet, "asks", lambda _: ())
     try:
-        questions = tuple(asker(config))
+        questions: tuple[object, ...] = tuple(asker(config))
     except Exception as bug:  # a plugin that crashes costs no other facet
         return Failure(Fault("crashed", f"{type(bug).__name__}: {bug}", _REPORT))
-    if all(isinstance(question, Ask) and isinstance(question.argv, tuple) for question in questions):
+    if _are_asks(questions):
         return Success(questions)
     return Failure(Fault("malformed", "the facet asks what is no Ask with a tuple of words", _REPORT))
+
+
+def _are_asks(questions: tuple[object, ...]) -> TypeGuard[tuple[Ask, ...]]:
+    return all(isinstance(question, Ask) and type(question.argv) is tuple for question in questions)
 
 
 def _sound(answer: object) -> Answer:

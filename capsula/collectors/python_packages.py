@@ -98,7 +98,7 @@ def _found_on_path(surroundings: Surroundings) -> Interpreter | None:
 
 
 def _is_python(program: str) -> bool:
-    return re.fullmatch(r"(python|pypy)[\d.]*(-?[a-z]+)?", Path(program).name) is not None
+    return re.fullmatch(r"(python|pypy)[\d.]*([a-z]?|-dbg)", Path(program).name) is not None
 
 
 def _found(program: str, surroundings: Surroundings) -> str | None:
@@ -140,8 +140,7 @@ def _isolating(arguments: Sequence[str]) -> Iterator[str]:
 
 
 _TRAMPOLINE = re.compile(
-    r"""'''exec' (?: "?(?P<path>/[^"$]+?)"? | .*"\$0".*"/'(?P<sibling>[^'/]+)' ) (?P<options>(\ -\w+)*) \ "\$0"\ """,
-    re.VERBOSE,
+    r"""'''exec' (?:"?(?P<path>/[^"$]+?)"?|"\$\(dirname[^/]*/'(?P<sibling>[^'/]+)')(?P<options>(?: -\w+)*) "\$0" """
 )
 """The second line with which installers replace a shebang that is too long, or that must not name a place."""
 

@@ -1,0 +1,324 @@
+"""Python packages: which interpreter is asked, and what it tells."""
+
+import importlib.metadata
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from attrs import evolve
+from returns.result import Failure, Success
+
+from capsula.collectors import python_packages
+from capsula.collectors.python_packages import How, Interpreter, interpreter
+from capsula.core.config import Config, Surroundings
+from capsula.core.fault import Fault, Json
+from capsula.core.fragment import Answer
+from capsula.core.settings import Settings
+from capsula.effects.asks import started
+
+OTHERS = sorted(Path.home().glob(".pyenv/versions/*/bin/python"))
+
+
+class TestWhichInterpreter:
+    """The rule is pure: it looks at the command, the environment and the disk."""
+
+    def test_a_python_in_front_is_the_one_that_the_path_of_the_command_finds(self, tmp_path: Path) -> None:
+        second = program(tmp_path / "second" / "python3.12")
+        program(tmp_path / "third" / "python3.12")
+        (tmp_path / "first" / "python3.12").mkdir(parents=True)
+        environ = {"PATH": f"{tmp_path}/none:{tmp_path}/first:second:{tmp_path}/third"}
+
+        chosen = interpreter(surroundings(tmp_path, "python3.12", "run.py", environ=environ))
+
+        assert chosen == Interpreter(str(second), "command")
+
+    def test_the_link_of_a_virtual_environment_is_not_followed(self, tmp_path: Path) -> None:
+        link = tmp_path / ".venv" / "bin" / "python"
+        link.parent.mkdir(parents=True)
+        link.symlink_to(sys.executable)
+
+        chosen = interpreter(surroundings(tmp_path, ".venv/bin/python", "run.py"))
+
+        assert chosen == Interpreter(str(link), "command")
+
+    def test_a_python_that_is_not_there_is_asked_all_the_same(self, tmp_path: Path) -> None:
+        chosen = interpreter(surroundings(tmp_path, "python3.99", "run.py"))
+
+        assert chosen == Interpreter("python3.99", "command")
+
+    @pytest.mark.parametrize(
+        ("arguments", "flags"),
+        [
+            (["run.py", "-I"], ()),
+            (["-I", "-s", "run.py"], ("-I", "-s")),
+            (["-bEs", "-Wignore", "-W", "-I", "-X", "utf8", "-S", "run.py"], ("-E", "-s", "-S")),
+            (["-Isc", "import sys", "-E"], ("-I", "-s")),
+            (["-P", "-m", "module", "-E"], ("-P",)),
+            (["--check-hash-based-pycs", "always", "-E", "-", "-S"], ("-E",)),
+        ],
+    )
+    def test_options_that_change_the_path_are_passed_on(
+        self, arguments: list[str], flags: tuple[str, ...], tmp_path: Path
+    ) -> None:
+        python = program(tmp_path / "python")
+
+        chosen = interpreter(surroundings(tmp_path, str(python), *arguments))
+
+        assert chosen == Interpreter(str(python), "command", flags)
+
+    @pytest.mark.parametrize(
+        ("head", "name", "flags"),
+        [
+            ("#!{bin}/python3.11\n", "python3.11", ()),
+            ("#! {bin}/pypy3 -sE\n", "pypy3", ("-s", "-E")),
+            ("#!/usr/bin/env python3\n", "python3", ()),
+            ("#!/usr/bin/env -S A=1 python3 -I -u\n", "python3", ("-I",)),
+            ("#!/bin/sh\n'''exec' \"{bin}/python3\" \"$0\" \"$@\"\n' '''\n", "python3", ()),
+            ("#!/bin/sh\n'''exec' {bin}/python3 -E \"$0\" \"$@\"\n' '''\n", "python3", ("-E",)),
+            (
+                "#!/bin/sh\n'''exec' \"$(dirname -- \"$(realpath -- \"$0\")\")\"/'python' \"$0\" \"$@\"\n' '''\n",
+                "python",
+                (),
+            ),
+        ],
+    )
+    def test_a_script_tells_its_python(self, head: str, name: str, flags: tuple[str, ...], tmp_path: Path) -> None:
+        for python in ("python", "python3", "python3.11", "pypy3"):
+            program(tmp_path / python)
+        program(tmp_path / "tool", head.format(bin=tmp_path))
+
+        chosen = interpreter(surroundings(tmp_path, "tool", environ={"PATH": str(tmp_path)}))
+
+        assert chosen == Interpreter(str(tmp_path / name), "shebang", flags)
+
+    @pytest.mark.parametrize("command", [("bash", "run.sh"), ("make",), ("./run.sh",), ("python3-config",), ()])
+    def test_other_commands_will_find_the_first_python_on_the_path(
+        self, command: tuple[str, ...], tmp_path: Path
+    ) -> None:
+        program(tmp_path / "run.sh", "#!/bin/sh\n")
+        program(tmp_path / "bin" / "python3-config", "#!/bin/sh\n")
+        python3 = program(tmp_path / "bin" / "python3")
+        program(tmp_path / "later" / "python")
+        environ = {"PATH": f"{tmp_path}/bin:{tmp_path}/later"}
+
+        chosen = interpreter(surroundings(tmp_path, *command, environ=environ))
+
+        assert chosen == Interpreter(str(python3), "path")
+
+    @pytest.mark.parametrize(
+        ("command", "how", "place"), [((), "virtual environment", "venv/bin/python"), (("make",), "path", "bin/python")]
+    )
+    def test_an_active_environment_counts_while_there_is_no_command(
+        self, command: tuple[str, ...], how: How, place: str, tmp_path: Path
+    ) -> None:
+        program(tmp_path / "venv" / "bin" / "python")
+        program(tmp_path / "bin" / "python")
+        environ = {"PATH": f"{tmp_path}/bin", "VIRTUAL_ENV": f"{tmp_path}/venv"}
+
+        chosen = interpreter(surroundings(tmp_path, *command, environ=environ))
+
+        assert chosen == Interpreter(str(tmp_path / place), how)
+
+    @pytest.mark.parametrize("command", [("make",), (), (sys.executable,)])
+    def test_the_own_interpreter_is_the_last_resort_or_named_alone(
+        self, command: tuple[str, ...], tmp_path: Path
+    ) -> None:
+        chosen = interpreter(surroundings(tmp_path, *command))
+
+        assert chosen == Interpreter(sys.executable, "own")
+
+
+class TestWhatItTells:
+    """The answers of real interpreters."""
+
+    def test_the_names_and_versions_are_those_of_the_standard_library(self, tmp_path: Path) -> None:
+        distributions = told(collected(surroundings(tmp_path, sys.executable)), "distributions")
+
+        standard = {found.name: found.version for found in importlib.metadata.distributions()}
+        assert {name: version_of(facts) for name, facts in distributions.items()} == standard
+        assert list(distributions) == sorted(standard, key=lambda name: name.lower().replace("_", "-"))
+
+    def test_an_environment_is_described_by_its_own_interpreter(self, tmp_path: Path) -> None:
+        site = environment(tmp_path / "venv")
+        metadata(site / "Small_Thing-1.0.dist-info", "Small_Thing", "1.0")
+        metadata(site / "Broken-2.0.dist-info", "", "2.0")
+        metadata(site / "old-3.0.egg-info", "old", "3.0", file="PKG-INFO")
+        (site / "single-4.0.egg-info").write_text("Metadata-Version: 1.0\nName: single\nVersion: 4.0\n\nVersion: 5\n")
+        python = str(tmp_path / "venv" / "bin" / "python")
+
+        fragment = collected(surroundings(tmp_path, python)).unwrap()
+
+        broken = f"{site / 'Broken-2.0.dist-info'} tells no name and version"
+        place = ("distributions", "Broken")
+        assert told(Success(fragment), "distributions") == {
+            "old": {"version": "3.0"},
+            "single": {"version": "4.0"},
+            "Small_Thing": {"version": "1.0"},
+        }
+        assert fragment.faults == (Fault("broken", broken, "install the package again, or remove this", place),)
+        described = told(Success(fragment), "interpreter")
+        assert {
+            key: described[key] for key in ("executable", "version", "prefix", "base_prefix", "cache_tag", "how")
+        } == {
+            "executable": python,
+            "version": sys.version.split()[0],
+            "prefix": str(tmp_path / "venv"),
+            "base_prefix": sys.base_prefix,
+            "cache_tag": sys.implementation.cache_tag,
+            "how": "command",
+        }
+
+    def test_where_a_package_came_from_is_told_without_secrets(self, tmp_path: Path) -> None:
+        site = environment(tmp_path / "venv")
+        origin(site, "editable", '{"url": "file:///there", "dir_info": {"editable": true}}')
+        origin(site, "local", '{"url": "file:///there", "dir_info": {}, "subdirectory": "below"}')
+        origin(
+            site,
+            "repository",
+            '{"url": "https://user:secret@host/a@b", "vcs_info":'
+            ' {"vcs": "git", "commit_id": "1234", "requested_revision": "main"}}',
+        )
+        origin(site, "shell", '{"url": "ssh://git@host/a", "vcs_info": {"vcs": "git", "commit_id": "1234"}}')
+        origin(
+            site, "wheel", '{"url": "https://host/a.whl", "archive_info": {"hash": "x", "hashes": {"sha256": "abc"}}}'
+        )
+        origin(site, "torn", '{"url": "https://user:sec')
+        (tmp_path / "checkout").mkdir()
+        metadata(tmp_path / "checkout" / "linked.egg-info", "linked", "1.0", file="PKG-INFO")
+        (site / "linked.egg-link").write_text(f"{tmp_path / 'checkout'}\n.")
+        (site / "easy-install.pth").write_text(f"{tmp_path / 'checkout'}\n")
+
+        answer = collected(surroundings(tmp_path, str(tmp_path / "venv" / "bin" / "python")))
+
+        assert told(answer, "distributions") == {
+            "editable": {"version": "1.0", "url": "file:///there", "editable": True},
+            "linked": {
+                "version": "1.0",
+                "location": str(tmp_path / "checkout"),
+                "url": (tmp_path / "checkout").as_uri(),
+                "editable": True,
+            },
+            "local": {"version": "1.0", "url": "file:///there", "subdirectory": "below", "editable": False},
+            "repository": {
+                "version": "1.0",
+                "url": "https://host/a@b",
+                "vcs": "git",
+                "commit_id": "1234",
+                "requested_revision": "main",
+            },
+            "shell": {"version": "1.0", "url": "ssh://git@host/a", "vcs": "git", "commit_id": "1234"},
+            "torn": {"version": "1.0"},
+            "wheel": {"version": "1.0", "url": "https://host/a.whl", "hash": "sha256=abc"},
+        }
+        (fault,) = answer.unwrap().faults
+        assert (fault.kind, fault.path) == ("unexpected", ("distributions", "torn", "url"))
+
+    def test_the_first_on_the_path_is_the_one_that_counts(self, tmp_path: Path) -> None:
+        site = environment(tmp_path / "venv")
+        metadata(site / "some_thing-1.0.dist-info", "some_thing", "1.0")
+        metadata(tmp_path / "before" / "Some.Thing-2.0.dist-info", "Some.Thing", "2.0")
+        command = (str(tmp_path / "venv" / "bin" / "python"),)
+        environ = {"PYTHONPATH": str(tmp_path / "before")}
+
+        seen = collected(surroundings(tmp_path, *command, environ=environ))
+        isolated = collected(surroundings(tmp_path, *command, "-I", "run.py", environ=environ))
+
+        location = str(tmp_path / "before")
+        assert told(seen, "distributions") == {"Some.Thing": {"version": "2.0", "location": location}}
+        assert told(isolated, "distributions") == {"some_thing": {"version": "1.0"}}
+
+    def test_what_shadows_the_library_or_prints_at_the_start_does_no_harm(self, tmp_path: Path) -> None:
+        site = environment(tmp_path / "venv")
+        (site / "sitecustomize.py").write_text("print('good morning')\nimport atexit\natexit.register(print, 'bye')\n")
+        (tmp_path / "path").mkdir()
+        for directory in (tmp_path, tmp_path / "path"):
+            (directory / "json.py").write_text("raise SystemExit('a module of the user was imported')")
+        environ = {"PYTHONPATH": str(tmp_path / "path"), "PYTHONIOENCODING": "utf-16"}
+
+        answer = collected(surroundings(tmp_path, str(tmp_path / "venv" / "bin" / "python"), environ=environ))
+
+        assert told(answer, "distributions") == {}
+
+    def test_nothing_is_written_beside_the_packages(self, tmp_path: Path) -> None:
+        site = environment(tmp_path / "venv")
+        (site / "sitecustomize.py").write_text("")
+        before = sorted(tmp_path.rglob("*")), site.stat().st_mtime_ns
+
+        collected(surroundings(tmp_path, str(tmp_path / "venv" / "bin" / "python"))).unwrap()
+
+        assert (sorted(tmp_path.rglob("*")), site.stat().st_mtime_ns) == before
+
+    @pytest.mark.parametrize("python", OTHERS, ids=lambda python: python.parts[-3])
+    def test_other_interpreters_answer_or_say_that_they_are_too_old(self, python: Path, tmp_path: Path) -> None:
+        answer = collected(surroundings(tmp_path, str(python), "run.py"))
+
+        name = python.parts[-3]
+        if name.startswith("2."):
+            reason = f"{python} ended with status 1: SyntaxError: invalid syntax"
+            assert answer == Failure(Fault("failed", reason, "only Python 3.6 or later can tell its packages"))
+        else:
+            assert told(answer, "interpreter")["version"] == name
+            assert "pip" in told(answer, "distributions")
+
+    def test_what_is_no_python_is_a_fault(self, tmp_path: Path) -> None:
+        liar = program(tmp_path / "python", "#!/bin/sh\necho hello\n")
+
+        answers = [collected(surroundings(tmp_path, name)) for name in (str(liar), "python3.99")]
+
+        remedy = "only Python 3.6 or later can tell its packages"
+        assert answers == [
+            Failure(Fault("unexpected", "what was asked did not answer as a Python interpreter does", remedy)),
+            Failure(Fault("not found", "python3.99: no such program")),
+        ]
+
+
+def surroundings(cwd: Path, *argv: str, environ: Mapping[str, str] | None = None) -> Surroundings:
+    return Surroundings(cwd, {"PATH": str(cwd / "nothing"), **(environ or {})}, argv, sys.executable)
+
+
+def collected(asking: Surroundings) -> Answer:
+    config = Config(asking.cwd, Settings(), asking)
+    with started(python_packages.asks(config), asking.environ, asking.cwd) as answers:
+        return python_packages.collect(evolve(config, answers=answers))
+
+
+def told(answer: Answer, part: str) -> Mapping[str, Json]:
+    facts = answer.map(lambda fragment: fragment.facts).unwrap()
+    assert isinstance(facts, Mapping)
+    told = facts[part]
+    assert isinstance(told, Mapping)
+    return told
+
+
+def version_of(facts: Json) -> Json:
+    assert isinstance(facts, Mapping)
+    return facts["version"]
+
+
+def program(file: Path, text: str = "") -> Path:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    file.chmod(0o755)
+    return file
+
+
+def environment(directory: Path) -> Path:
+    """Make a virtual environment without any package, and return its site directory."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", directory], check=True)
+    (site,) = directory.glob("lib/python*/site-packages")
+    return site
+
+
+def metadata(place: Path, name: str, version: str, file: str = "METADATA") -> Path:
+    place.mkdir(parents=True)
+    (place / file).write_text(
+        f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n\nVersion: of the description\n"
+    )
+    return place
+
+
+def origin(site: Path, name: str, direct_url: str) -> None:
+    place = metadata(site / f"{name}-1.0.dist-info", name, "1.0")
+    (place / "direct_url.json").write_text(direct_url)

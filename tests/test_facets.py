@@ -1,0 +1,141 @@
+"""Facets: ours by table, others by the entry points of distributions that are really installed."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TypeAlias
+
+FACET = """
+from returns.result import Success
+from capsula.core.ask import Ask
+from capsula.core.fragment import Fragment
+
+def asks(config):
+    return (Ask(("echo", config.settings.capture.facets["weather"]["place"])),)
+
+def collect(config):
+    return config.answers[asks(config)[0]].map(lambda told: Fragment({"sunny": told.decode().strip()}))
+"""
+
+COLLECT = """
+import json, os, sys
+from pathlib import Path
+from attrs import evolve
+from capsula import engine, facets
+from capsula.core.config import Config, Surroundings
+from capsula.core.settings import CaptureSettings, GitSettings, Settings
+from capsula.effects.asks import started
+
+tables = json.loads(sys.argv[1])
+here = Path.cwd()
+capture = CaptureSettings(include_cpu=False, include_python_packages=False, git=GitSettings({}), facets=tables)
+config = Config(here, Settings(capture=capture), Surroundings(here, dict(os.environ), (), sys.executable))
+with started(facets.asks(config), os.environ, here) as answers:
+    config = evolve(config, answers=answers)
+    chosen = {name: collector for name, collector in facets.collectors(config).items() if name in tables}
+    fragment = engine.collect(chosen, config)
+faults = [[*fault.path, fault.kind, fault.message, fault.remedy] for fault in fragment.faults]
+print(json.dumps([fragment.facts, faults, "importlib.metadata" in sys.modules]))
+"""
+
+
+def test_a_facet_of_another_package_runs_if_its_table_is_there(tmp_path: Path) -> None:
+    installed(tmp_path, "weather", FACET)
+
+    facts, faults, _ = collected(tmp_path, {"weather": {"place": "Kyoto"}})
+
+    assert (facts, faults) == ({"weather": {"sunny": "Kyoto"}}, [])
+
+
+def test_without_a_table_no_other_package_is_looked_for(tmp_path: Path) -> None:
+    installed(tmp_path, "weather", "raise SystemExit('imported')")
+
+    collection = collected(tmp_path, {})
+
+    assert collection == ({}, [], False)
+
+
+def test_an_unknown_facet_is_a_fault_that_lists_the_known_ones(tmp_path: Path) -> None:
+    installed(tmp_path, "weather", FACET)
+
+    facts, faults, _ = collected(tmp_path, {"wether": {}, "weather": {"place": "Kyoto"}})
+
+    fault = [
+        "wether",
+        "unknown",
+        "there is no facet wether; known are weather",
+        "install the package that brings it, or remove the table [capture.facets.wether]",
+    ]
+    assert (facts, faults) == ({"weather": {"sunny": "Kyoto"}}, [fault])
+
+
+def test_whatever_is_wrong_with_a_facet_costs_only_itself(tmp_path: Path) -> None:
+    installed(tmp_path, "weather", FACET)
+    for name, text in {
+        "broken": "import no_such_module",
+        "leaving": "raise SystemExit(3)",
+        "idle": "",
+        "crashing": "def collect(config): return 1 / 0",
+        "curious": "def asks(config): return 1 / 0\ndef collect(config): return None",
+        "wordy": "def asks(config): return ['ls -l']\ndef collect(config): return None",
+        "plain": "def collect(config): return {'sunny': True}",
+        "deep": "import pathlib, returns.result as r, capsula.core.fragment as f\n"
+        "def collect(config): return r.Success(f.Fragment({'path': [pathlib.Path('.')]}))",
+        "honest": "import returns.result as r, capsula.core.fault as f\n"
+        "def collect(config): return r.Failure(f.Fault('clouded', 'no sky'))",
+    }.items():
+        installed(tmp_path, name, text)
+    installed(tmp_path, "twice", FACET)
+    installed(tmp_path, "twice", FACET, distribution="other")
+
+    facets = [
+        "broken",
+        "leaving",
+        "idle",
+        "crashing",
+        "curious",
+        "wordy",
+        "plain",
+        "deep",
+        "honest",
+        "twice",
+        "weather",
+    ]
+    facts, faults, _ = collected(tmp_path, {name: {"place": "Kyoto"} for name in facets})
+
+    assert facts == {"weather": {"sunny": "Kyoto"}}
+    assert [tuple(fault[:-1]) for fault in faults] == [
+        ("broken", "broken", "broken_facet: ModuleNotFoundError: No module named 'no_such_module'"),
+        ("leaving", "broken", "leaving_facet: SystemExit: 3"),
+        ("idle", "broken", "idle_facet has no function collect"),
+        ("crashing", "crashed", "ZeroDivisionError: division by zero"),
+        ("curious", "crashed", "ZeroDivisionError: division by zero"),
+        ("wordy", "malformed", "the facet asks what is no Ask with a tuple of words"),
+        ("plain", "malformed", "the facet answered with neither a Fragment of JSON nor a Fault"),
+        ("deep", "malformed", "the facet answered with neither a Fragment of JSON nor a Fault"),
+        ("honest", "clouded", "no sky"),
+        ("twice", "ambiguous", "several packages bring a facet twice"),
+    ]
+
+
+def installed(site: Path, facet: str, text: str, distribution: str | None = None) -> None:
+    """Install a distribution that brings one facet."""
+    (site / f"{facet}_facet.py").write_text(text)
+    place = site / f"{distribution or facet}-1.0.dist-info"
+    place.mkdir()
+    (place / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution or facet}\nVersion: 1.0\n")
+    (place / "entry_points.txt").write_text(f"[capsula.facets]\n{facet} = {facet}_facet\n")
+
+
+Collection: TypeAlias = tuple[dict[str, object], list[list[str]], bool]
+
+
+def collected(site: Path, tables: dict[str, dict[str, str]]) -> Collection:
+    """Collect these facets in a process of its own; return facts, faults, and whether any distribution was looked at."""
+    environ = os.environ | {"PYTHONPATH": str(site)}
+    command = [sys.executable, "-c", COLLECT, json.dumps(tables)]
+    done = subprocess.run(command, env=environ, cwd=site, check=True, capture_output=True)
+    facts, faults, looked = json.loads(done.stdout)
+    return facts, faults, looked
