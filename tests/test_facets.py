@@ -133,7 +133,7 @@ Collection: TypeAlias = tuple[dict[str, object], list[list[str]], bool]
 
 
 def collected(site: Path, tables: dict[str, dict[str, str]]) -> Collection:
-    """Collect these facets in a process of its own; return facts, faults, and whether any distribution was looked at."""
+    """Collect these facets in a process of its own; return facts, faults, and whether any package was looked at."""
     environ = os.environ | {"PYTHONPATH": str(site)}
     command = [sys.executable, "-c", COLLECT, json.dumps(tables)]
     done = subprocess.run(command, env=environ, cwd=site, check=True, capture_output=True)

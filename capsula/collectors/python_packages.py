@@ -199,10 +199,11 @@ def _advised(fault: Fault) -> Fault:
 def _fragment(report: Report, how: How) -> Fragment:
     packages = report["packages"]
     whole = {package["name"]: _distribution(package, report) for package in packages if _is_whole(package)}
-    broken = {_stem(package): Failure(_broken(package)) for package in packages if not _is_whole(package)}
+    torn = {_stem(package): package for package in packages if not _is_whole(package)}
+    broken = {name: Failure(_broken(package)) for name, package in torn.items() if name not in whole}
     answers: Mapping[str, Answer] = {
         "interpreter": Success(Fragment(report["interpreter"] | {"how": how})),
-        "distributions": Success(gather(broken | whole)),
+        "distributions": Success(gather(whole | broken)),
     }
     return gather(answers)
 

@@ -145,6 +145,7 @@ class TestWhatItTells:
         metadata(site / "Small_Thing-1.0.dist-info", "Small_Thing", "1.0")
         metadata(site / "Broken-2.0.dist-info", "", "2.0")
         metadata(site / "old-3.0.egg-info", "old", "3.0", file="PKG-INFO")
+        (site / "old-2.0.dist-info").mkdir()  # as an installer leaves it that could not remove all
         (site / "single-4.0.egg-info").write_text("Metadata-Version: 1.0\nName: single\nVersion: 4.0\n\nVersion: 5\n")
         python = str(tmp_path / "venv" / "bin" / "python")
 
@@ -168,6 +169,7 @@ class TestWhatItTells:
             "base_prefix": sys.base_prefix,
             "cache_tag": sys.implementation.cache_tag,
             "how": "command",
+            "path": search_path(python),
         }
 
     def test_where_a_package_came_from_is_told_without_secrets(self, tmp_path: Path) -> None:
@@ -309,6 +311,12 @@ def environment(directory: Path) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", directory], check=True)
     (site,) = directory.glob("lib/python*/site-packages")
     return site
+
+
+def search_path(python: str) -> list[str]:
+    """Return where this interpreter looks for modules, besides the working directory."""
+    command = [python, "-c", "import sys; print(*sys.path[1:], sep='\\n')"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
 def metadata(place: Path, name: str, version: str, file: str = "METADATA") -> Path:
