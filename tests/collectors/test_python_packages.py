@@ -160,9 +160,8 @@ class TestWhatItTells:
         }
         assert fragment.faults == (Fault("broken", broken, "install the package again, or remove this", place),)
         described = told(Success(fragment), "interpreter")
-        assert {
-            key: described[key] for key in ("executable", "version", "prefix", "base_prefix", "cache_tag", "how")
-        } == {
+        keys = ("executable", "version", "prefix", "base_prefix", "cache_tag", "how", "path")
+        assert {key: described[key] for key in keys} == {
             "executable": python,
             "version": sys.version.split()[0],
             "prefix": str(tmp_path / "venv"),
