@@ -1,0 +1,379 @@
+"""A command that is run by us ends, starts and hears signals as if it were run bare."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+from returns.result import Failure, Success
+from wrapping import PATIENCE, Terminal, Wrapper, read_until
+
+from capsula.core.fault import Fault
+from capsula.effects.process import resolved
+
+LISTENER = """
+import signal, sys
+for number in map(int, sys.argv[1].split(",")):
+    signal.signal(number, lambda number, _: print("got", number, flush=True))
+print("ready", flush=True)
+sys.stdin.readline()
+sys.exit(7)
+"""
+
+SIGNALS = [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
+ELSEWHERE = "import signal; del signal.sigtimedwait"
+"""What makes a platform one that does not tell who sent a signal."""
+
+
+@pytest.fixture
+def wrapper(tmp_path: Path) -> Wrapper:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    return Wrapper(logs)
+
+
+@pytest.mark.parametrize("status", [0, 3, 255])
+def test_the_exit_status_is_that_of_the_command(wrapper: Wrapper, status: int) -> None:
+    ended = wrapper.run("sh", "-c", f"exit {status}")
+
+    assert (ended.returncode, wrapper.ending, wrapper.faults) == (status, (status, None), [])
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGSEGV, signal.SIGKILL, signal.SIGINT])
+def test_we_die_by_the_signal_that_the_command_died_by(wrapper: Wrapper, number: int) -> None:
+    ended = wrapper.run("sh", "-c", f"kill -{number} $$")
+
+    assert (ended.returncode, wrapper.ending) == (-number, (128 + number, number))
+
+
+def test_what_cannot_be_started_ends_as_in_a_shell(wrapper: Wrapper, tmp_path: Path) -> None:
+    (tmp_path / "directory").mkdir()
+    _program(tmp_path / "plain", "echo never", mode=0o644)
+    _program(tmp_path / "binary", "\0\n")
+    _program(tmp_path / "orphan", "#!/nonexistent/interpreter\n")
+    commands = ["./nothing", "nothing-of-that-name", "./directory", "./plain", "./binary", "./orphan"]
+
+    bare = [
+        subprocess.run(["bash", "-c", name], cwd=tmp_path, capture_output=True, check=False).returncode
+        for name in commands
+    ]
+    ended = [_started_in(tmp_path, Wrapper(_made(tmp_path / f"logs {name[2:]}")), name) for name in commands]
+
+    assert [status for status, _ in ended] == bare == [127, 127, 126, 126, 126, 127]
+    assert [kinds for _, kinds in ended] == [[["not found"]]] * 2 + [[["not executable"]]] * 3 + [[["not found"]]]
+
+
+def test_a_script_without_a_first_line_is_run_by_the_shell(wrapper: Wrapper, tmp_path: Path) -> None:
+    _program(tmp_path / "script", 'echo "$0 $1"')
+
+    ended = wrapper.run("./script", "argument", cwd=tmp_path)
+
+    assert (ended.returncode, ended.stdout) == (0, b"./script argument\n")
+
+
+def test_the_command_starts_in_its_own_directory_and_we_stay_in_ours(wrapper: Wrapper, tmp_path: Path) -> None:
+    there, here = _made(tmp_path / "there"), _made(tmp_path / "here")
+    _program(there / "where", "#!/bin/sh\npwd -P")
+    moved = Wrapper(wrapper.directory, cwd=f"Path({str(there)!r})", after="print(os.getcwd(), flush=True)")
+
+    ended = moved.run("./where", cwd=here)
+
+    assert ended.stdout.decode().splitlines() == [str(there.resolve()), str(here.resolve())]
+
+
+def test_a_directory_that_is_not_there_is_a_fault(wrapper: Wrapper, tmp_path: Path) -> None:
+    nowhere = Wrapper(wrapper.directory, cwd=f"Path({str(tmp_path / 'nowhere')!r})")
+
+    ended = nowhere.run("true")
+
+    assert (ended.returncode, nowhere.faults) == (125, [["missing"]])
+
+
+def test_a_name_is_looked_up_on_the_path_of_the_command(tmp_path: Path) -> None:
+    _program(_made(tmp_path / "one") / "program", "", mode=0o644)
+    _program(_made(tmp_path / "two") / "program", "")
+    _program(tmp_path / "program", "")
+
+    found = [
+        resolved("program", {"PATH": f"{tmp_path}/one:{tmp_path}/two"}, tmp_path),
+        resolved("program", {"PATH": "one:two"}, tmp_path),
+        resolved("program", {"PATH": ""}, tmp_path),
+        resolved("./program", {"PATH": "two"}, tmp_path),
+        resolved("sh", {}, tmp_path),
+    ]
+
+    assert found == [
+        Success(f"{tmp_path}/two/program"),
+        Success("two/program"),
+        Success("program"),
+        Success("./program"),
+        Success("/bin/sh"),
+    ]
+
+
+def test_a_name_that_is_nowhere_is_told_from_one_that_is_no_program(tmp_path: Path) -> None:
+    _program(tmp_path / "plain", "", mode=0o644)
+
+    missing, plain, empty = (resolved(name, {"PATH": "."}, tmp_path) for name in ("missing", "plain", ""))
+
+    assert missing == Failure(Fault("not found", "missing: not found", "check its spelling and PATH"))
+    assert plain.failure().kind == "not executable"
+    assert empty.failure().kind == "not found"
+
+
+def test_standard_input_is_the_callers(wrapper: Wrapper) -> None:
+    ended = wrapper.run("sh", "-c", "read first; echo $first; cat", input=b"one\ntwo\n\xff\0three")
+
+    assert ended.stdout == b"one\ntwo\n\xff\0three"
+
+
+def test_process_substitution_works(wrapper: Wrapper) -> None:
+    ended = subprocess.run(
+        ["bash", "-c", '"$@" cat <(echo hi) <(echo there)', "bash", *wrapper.argv()], capture_output=True, check=False
+    )
+
+    assert (ended.returncode, ended.stdout) == (0, b"hi\nthere\n")
+
+
+def test_an_inherited_descriptor_reaches_the_command_and_none_of_ours_does(wrapper: Wrapper) -> None:
+    outlet, entrance = os.pipe()
+
+    ended = wrapper.run("bash", "-c", f"ls /proc/self/fd; echo hi >&{entrance}", pass_fds=[entrance])
+
+    os.close(entrance)
+    assert sorted(map(int, ended.stdout.split())) == sorted([0, 1, 2, 3, entrance])
+    assert read_until(outlet, None) == b"hi\n"
+    os.close(outlet)
+
+
+def test_what_was_closed_stays_closed(wrapper: Wrapper) -> None:
+    probe = "for number in 0 1 2; do test -e /proc/$$/fd/$number && echo $number >&9; done; exit 0"
+    script = 'exec 9>&1; "$@" <&- >&-'
+
+    ended = subprocess.run(
+        ["sh", "-c", script, "sh", *wrapper.argv("sh", "-c", probe)], capture_output=True, check=False
+    )
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"2\n", b"")
+    assert (wrapper.outcome["sizes"], wrapper.logs) == ([0, 0], (b"", b""))
+
+
+def test_arguments_and_environment_pass_unchanged(wrapper: Wrapper) -> None:
+    environ = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "EMPTY": "", "LINES": "one\ntwo", "BYTES": "\udcff"}
+    command = ["sh", "-c", 'printf "%s\\0" "$@"; env -0', "sh", "", "a b", "\udcff", "*"]
+
+    bare = subprocess.run(command, env=environ, stdout=subprocess.PIPE, check=False)
+    ended = wrapper.run(*command, env=environ)
+
+    assert sorted(ended.stdout.split(b"\0")) == sorted(bare.stdout.split(b"\0"))
+
+
+def test_the_command_has_the_signal_mask_and_dispositions_of_its_caller(wrapper: Wrapper) -> None:
+    def prepare() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1, signal.SIGTERM})
+
+    command = ["grep", "-E", "Sig(Blk|Ign|Cgt)", "/proc/self/status"]
+
+    bare = subprocess.run(command, preexec_fn=prepare, stdout=subprocess.PIPE, check=False)
+    ended = wrapper.run(*command, preexec_fn=prepare)
+
+    assert _masks(ended.stdout) == _masks(bare.stdout)
+
+
+def test_a_caller_that_ignores_its_children_still_learns_the_end(wrapper: Wrapper) -> None:
+    ended = wrapper.run(
+        "sh", "-c", "exit 3", preexec_fn=lambda: _set(signal.SIGCHLD, signal.SIG_IGN), restore_signals=False
+    )
+
+    assert (ended.returncode, wrapper.ending) == (3, (3, None))
+
+
+def test_the_command_is_in_our_group_and_session(wrapper: Wrapper) -> None:
+    script = "import os; print(os.getpgrp() == os.getpgid(os.getppid()), os.getsid(0) == os.getsid(os.getppid()))"
+
+    ended = wrapper.run(sys.executable, "-c", script)
+
+    assert ended.stdout == b"True True\n"
+
+
+def test_we_are_left_as_we_were(wrapper: Wrapper) -> None:
+    state = (
+        "(sorted(os.listdir('/proc/self/fd')), signal.pthread_sigmask(signal.SIG_BLOCK, ()), threading.active_count())"
+    )
+    observed = Wrapper(
+        wrapper.directory,
+        before=f"import signal, threading; then = {state}",
+        after=f"now = {state}; assert now == then, (then, now)\n"
+        "assert Path('/proc/self/task', str(os.getpid()), 'children').read_text() == ''",
+    )
+
+    ended = observed.run("true")
+
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize(
+    ("number", "platform"),
+    [
+        *((number, "") for number in [*SIGNALS, signal.SIGINT, signal.SIGQUIT]),
+        *((number, ELSEWHERE) for number in SIGNALS),
+    ],
+)
+def test_a_signal_to_us_alone_is_passed_on_once_and_waited_for(wrapper: Wrapper, number: int, platform: str) -> None:
+    wrapped = Wrapper(wrapper.directory, before=platform)
+    process = wrapped.start(sys.executable, "-c", LISTENER, str(int(number)))
+    said = _stdout(process)
+    read_until(said, b"ready\n")
+
+    process.send_signal(number)
+    read_until(said, f"got {int(number)}\n".encode())
+
+    assert (_finished(process), wrapped.logs[0]) == (7, f"ready\ngot {int(number)}\n".encode())
+
+
+def test_a_signal_to_the_group_is_not_repeated(wrapper: Wrapper) -> None:
+    process = wrapper.start(sys.executable, "-c", LISTENER, "1,12", process_group=0)
+    said = _stdout(process)
+    read_until(said, b"ready\n")
+
+    for _ in range(2):
+        os.killpg(process.pid, signal.SIGHUP)
+        read_until(said, b"got 1\n")
+        process.send_signal(signal.SIGUSR2)  # read after the other, so that a repeated one would come before
+        read_until(said, b"got 12\n")
+    process.send_signal(signal.SIGHUP)
+    read_until(said, b"got 1\n")
+
+    assert _finished(process) == 7
+    assert wrapper.logs[0] == b"ready\n" + b"got 1\ngot 12\n" * 2 + b"got 1\n"
+
+
+def test_a_signal_that_the_command_sends_to_its_group_is_not_sent_back(wrapper: Wrapper) -> None:
+    script = LISTENER.replace("sys.stdin", "import os; os.kill(0, 1); sys.stdin")
+    process = wrapper.start(sys.executable, "-c", script, "1,12", process_group=0)
+    read_until(_stdout(process), b"got 1\n")
+
+    process.send_signal(signal.SIGUSR2)
+    read_until(_stdout(process), b"got 12\n")
+
+    assert (_finished(process), wrapper.logs[0]) == (7, b"ready\ngot 1\ngot 12\n")
+
+
+@pytest.mark.parametrize("platform", ["", ELSEWHERE])
+def test_control_c_reaches_the_command_once_and_it_is_waited_for(wrapper: Wrapper, platform: str) -> None:
+    terminal = Terminal.of(Wrapper(wrapper.directory, before=platform).argv(sys.executable, "-c", LISTENER, "2,12"))
+    terminal.shown_until(b"ready\r\n")
+
+    terminal.type(b"\x03")
+    terminal.shown_until(b"got 2\r\n")
+    terminal.process.send_signal(signal.SIGUSR2)
+    terminal.shown_until(b"got 12\r\n")
+    terminal.type(b"go\n")
+
+    assert (terminal.ended(), wrapper.logs[0]) == (7, b"ready\ngot 2\ngot 12\n")
+
+
+def test_control_z_stops_both_and_fg_continues_both(wrapper: Wrapper) -> None:
+    session = '"$@"; echo stopped $?; fg; echo ended $?'
+    command = wrapper.argv(sys.executable, "-c", LISTENER, "12")
+    terminal = Terminal.of(["bash", "--norc", "-m", "-c", session, "bash", *command])
+    terminal.shown_until(b"ready\r\n")
+
+    terminal.type(b"\x1a")
+    terminal.shown_until(b"stopped 148")
+    terminal.type(b"go\n")
+
+    terminal.shown_until(b"ended 7")
+    assert (terminal.ended(), wrapper.logs[0]) == (0, b"ready\n")
+
+
+def test_a_command_that_is_stopped_alone_is_waited_for(wrapper: Wrapper) -> None:
+    process = wrapper.start("sh", "-c", "echo $$; read go; exit 7")
+    pid = int(read_until(_stdout(process), b"\n"))
+
+    os.kill(pid, signal.SIGSTOP)
+    _await(lambda: ") T " in Path(f"/proc/{pid}/stat").read_text())
+    os.kill(pid, signal.SIGCONT)
+
+    assert (_finished(process), wrapper.ending) == (7, (7, None))
+
+
+def test_a_run_outside_the_main_thread_is_a_run(wrapper: Wrapper) -> None:
+    aside = "from concurrent.futures import ThreadPoolExecutor\ninner = run\n"
+    aside += "run = lambda *given: ThreadPoolExecutor(1).submit(inner, *given).result()"
+    threaded = Wrapper(wrapper.directory, before=aside)
+
+    ended = threaded.run("sh", "-c", "echo out; echo err >&2; exit 3")
+
+    assert (ended.returncode, ended.stdout, ended.stderr, threaded.logs) == (
+        3,
+        b"out\n",
+        b"err\n",
+        (b"out\n", b"err\n"),
+    )
+
+
+def test_our_sudden_death_leaves_no_helper_behind(wrapper: Wrapper) -> None:
+    process = wrapper.start("sh", "-c", "echo ready; read go")
+    read_until(_stdout(process), b"ready\n")
+    family = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+    process.kill()
+    process.wait(PATIENCE)
+    assert process.stdin is not None
+    process.stdin.close()
+
+    _await(lambda: not any(Path(f"/proc/{pid}/fd/0").exists() for pid in family))
+    assert len(family) == 2
+    _stdout_closed(process)
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir()
+    return directory
+
+
+def _program(path: Path, text: str, mode: int = 0o755) -> None:
+    path.write_text(text)
+    path.chmod(mode)
+
+
+def _started_in(directory: Path, wrapper: Wrapper, name: str) -> tuple[int, list[list[str]]]:
+    return wrapper.run(name, cwd=directory).returncode, wrapper.faults
+
+
+def _masks(status: bytes) -> list[int]:
+    """Return the masks but for signals 32 and 33, which are the C library's own: its ``posix_spawn`` ignores them."""
+    return [int(line.split()[1], 16) & ~(0b11 << 31) for line in status.splitlines()]
+
+
+def _set(number: signal.Signals, handler: signal.Handlers) -> None:
+    signal.signal(number, handler)
+
+
+def _stdout(process: subprocess.Popen[bytes]) -> int:
+    assert process.stdout is not None
+    return process.stdout.fileno()
+
+
+def _stdout_closed(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdout is not None
+    process.stdout.close()
+
+
+def _finished(process: subprocess.Popen[bytes]) -> int:
+    process.communicate(b"go\n", PATIENCE)
+    return process.returncode
+
+
+def _await(is_so: Callable[[], bool]) -> None:
+    deadline = monotonic() + PATIENCE
+    while not is_so():
+        assert monotonic() < deadline
+        sleep(0.005)

@@ -1,0 +1,253 @@
+"""What a command writes reaches its reader and the log byte for byte, as it comes."""
+
+import fcntl
+import os
+import resource
+import signal
+import stat
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from wrapping import PATIENCE, Terminal, Wrapper, read_until
+
+MIB = 1024 * 1024
+ALL_BYTES = bytes(range(256)) + b"\r\nprogress 1\rprogress 2\r\n" + bytes(reversed(range(256)))
+
+
+@pytest.fixture
+def wrapper(tmp_path: Path) -> Wrapper:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    return Wrapper(logs)
+
+
+def test_every_byte_of_each_stream_arrives_and_is_kept(wrapper: Wrapper, tmp_path: Path) -> None:
+    (tmp_path / "bytes").write_bytes(ALL_BYTES)
+
+    ended = wrapper.run("sh", "-c", "cat bytes; cat bytes bytes >&2", cwd=tmp_path)
+
+    assert (ended.stdout, ended.stderr) == wrapper.logs == (ALL_BYTES, ALL_BYTES * 2)
+    assert wrapper.outcome["sizes"] == [len(ALL_BYTES), 2 * len(ALL_BYTES)]
+    assert (wrapper.outcome["merged"], wrapper.faults) == (False, [])
+
+
+def test_the_first_line_is_there_while_the_command_waits(wrapper: Wrapper) -> None:
+    process = wrapper.start("sh", "-c", "echo first; read go; echo $go")
+    assert process.stdout is not None
+
+    first = read_until(process.stdout.fileno(), b"\n")
+    kept = (wrapper.directory / "stdout.log").read_bytes()
+    rest, _ = process.communicate(b"second\n", PATIENCE)
+
+    assert (first, kept, rest) == (b"first\n", b"first\n", b"second\n")
+
+
+@pytest.mark.parametrize("is_file", [True, False])
+def test_streams_that_are_one_keep_their_order(wrapper: Wrapper, tmp_path: Path, is_file: bool) -> None:
+    script = "for i in 1 2 3 4 5 6 7 8 9; do echo out $i; echo err $i >&2; done"
+    expected = b"".join(b"out %d\nerr %d\n" % (i, i) for i in range(1, 10))
+    both = tmp_path / "both"
+
+    with both.open("wb") as file:
+        ended = wrapper.run("sh", "-c", script, stdout=file if is_file else subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    assert (both.read_bytes() if is_file else ended.stdout) == expected
+    assert (wrapper.logs, wrapper.outcome["merged"]) == ((expected, b""), True)
+    assert wrapper.outcome["sizes"] == [len(expected), 0]
+
+
+def test_what_the_command_leaves_behind_does_not_hold_us(wrapper: Wrapper) -> None:
+    outlet, entrance = os.pipe()
+    script = f"bash -c 'read <&{outlet}; sleep 60' & echo done"
+
+    process = wrapper.start("bash", "-c", script, pass_fds=[outlet, entrance], stderr=subprocess.DEVNULL)
+    status = process.wait(PATIENCE)
+
+    assert (status, wrapper.logs[0]) == (0, b"done\n")
+    assert wrapper.faults == [["stdout", "held open"], ["stderr", "held open"]]
+    os.close(entrance)
+    os.close(outlet)
+    process.communicate()
+
+
+def test_what_is_left_behind_and_never_silent_does_not_hold_us_either(wrapper: Wrapper) -> None:
+    ended = wrapper.run("sh", "-c", "yes & exit 3", stdout=subprocess.DEVNULL)
+
+    assert (ended.returncode, wrapper.faults) == (3, [["stdout", "held open"], ["stderr", "held open"]])
+
+
+def test_what_comes_a_moment_after_the_end_is_kept(wrapper: Wrapper) -> None:
+    ended = wrapper.run("bash", "-c", "exec > >(cat; echo late); echo early")
+
+    assert (ended.stdout, wrapper.faults) == (b"early\nlate\n", [])
+
+
+def test_a_full_pipe_is_emptied_after_the_end(wrapper: Wrapper) -> None:
+    process = wrapper.start("head", "-c", str(MIB), "/dev/zero")
+    process.stdin.close() if process.stdin else None
+    assert process.stdout is not None
+
+    passed_on = process.stdout.read()
+    status = process.wait(PATIENCE)
+
+    assert (status, len(passed_on), len(wrapper.logs[0]), wrapper.faults) == (0, MIB, MIB, [])
+    process.stdout.close()
+
+
+def test_a_writer_without_end_ends_with_its_reader(wrapper: Wrapper) -> None:
+    process = wrapper.start("yes")
+    assert process.stdout is not None
+
+    first = os.read(process.stdout.fileno(), 2)
+    process.stdout.close()
+
+    assert (first, process.wait(PATIENCE)) == (b"y\n", -signal.SIGPIPE)
+    assert (wrapper.ending, wrapper.faults) == ((128 + signal.SIGPIPE, signal.SIGPIPE), [])
+    process.communicate()
+
+
+def test_much_output_needs_little_memory(wrapper: Wrapper) -> None:
+    ended = wrapper.run("head", "-c", str(64 * MIB), "/dev/zero", stdout=subprocess.DEVNULL)
+
+    assert (ended.returncode, wrapper.outcome["sizes"]) == (0, [64 * MIB, 0])
+    assert (wrapper.directory / "stdout.log").stat().st_size == 64 * MIB
+    assert wrapper.outcome["peak"] < 64 * MIB
+
+
+def test_a_full_disk_of_the_caller_costs_the_caller_and_not_the_run(wrapper: Wrapper) -> None:
+    with Path("/dev/full").open("wb") as full:
+        ended = wrapper.run("sh", "-c", "echo one; echo two; seq 100000; exit 3", stdout=full)
+
+    assert (ended.returncode, ended.stderr, wrapper.faults) == (3, b"", [["stdout", "full"]])
+    assert wrapper.logs[0].startswith(b"one\ntwo\n1\n")
+    assert wrapper.logs[0].endswith(b"\n100000\n")
+
+
+def test_a_full_disk_of_the_log_costs_the_log_and_not_the_run(wrapper: Wrapper) -> None:
+    limit = (MIB, resource.RLIM_INFINITY)
+
+    ended = wrapper.run(
+        "sh",
+        "-c",
+        f"head -c {3 * MIB} /dev/zero; exit 3",
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )
+
+    assert (ended.returncode, len(ended.stdout)) == (3, 3 * MIB)
+    assert (len(wrapper.logs[0]), wrapper.faults) == (MIB, [["stdout", "failed"]])
+
+
+def test_a_writer_that_nobody_takes_bytes_from_is_told(wrapper: Wrapper) -> None:
+    unrecorded = Wrapper(wrapper.directory, stdout_log="None")
+
+    with Path("/dev/full").open("wb") as full:
+        ended = unrecorded.run("yes", stdout=full)
+
+    assert ended.returncode == -signal.SIGPIPE
+    assert unrecorded.faults == [["stdout", "unrecorded"], ["stdout", "full"]]
+
+
+def test_without_logs_the_run_is_the_same(wrapper: Wrapper) -> None:
+    unrecorded = Wrapper(wrapper.directory, stdout_log="None", stderr_log="logs / 'nowhere' / 'stderr.log'")
+
+    ended = unrecorded.run("sh", "-c", "echo out; echo err >&2; exit 3")
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, b"out\n", b"err\n")
+    assert unrecorded.faults == [["stdout", "unrecorded"], ["stderr", "missing"]]
+
+
+def test_a_log_is_a_new_file_for_our_eyes_only(wrapper: Wrapper, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("precious")
+    (wrapper.directory / "stdout.log").symlink_to(tmp_path / "precious")
+
+    ended = wrapper.run("sh", "-c", "echo out; echo err >&2", umask=0)
+
+    assert (ended.stdout, wrapper.faults) == (b"out\n", [["stdout", "failed"]])
+    assert (tmp_path / "precious").read_text() == "precious"
+    assert stat.S_IMODE((wrapper.directory / "stderr.log").stat().st_mode) == 0o600
+
+
+def test_a_reader_that_waits_is_waited_for_until_we_are_told_to_end(wrapper: Wrapper) -> None:
+    process = wrapper.start("sh", "-c", f"echo $$ >&2; exec head -c {MIB} /dev/zero", stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    pid = int(read_until(process.stderr.fileno(), b"\n"))
+    while Path(f"/proc/{pid}").exists():
+        pass
+
+    process.terminate()
+
+    assert process.wait(PATIENCE) == 0
+    assert wrapper.faults == [["stdout", "cut off"]]
+    process.communicate()
+
+
+def test_a_command_sees_a_terminal_where_we_have_one(wrapper: Wrapper) -> None:
+    script = "import os; print([os.isatty(number) for number in range(3)], flush=True)"
+
+    all_three = Terminal.of(wrapper.argv(sys.executable, "-c", script))
+    seen = all_three.shown_until(b"\n")
+
+    assert (all_three.ended(), seen) == (0, b"[True, True, True]\r\n")
+    assert wrapper.logs == (b"[True, True, True]\n", b"")
+
+
+def test_only_the_stream_that_is_a_terminal_is_one(wrapper: Wrapper, tmp_path: Path) -> None:
+    script = "import os; os.write(2, str([os.isatty(number) for number in range(3)]).encode())"
+
+    with (tmp_path / "out").open("wb") as out:
+        terminal = Terminal.of(wrapper.argv(sys.executable, "-c", script), stdout=out)
+    terminal.shown_until(b"]")
+
+    assert (terminal.ended(), wrapper.logs) == (0, (b"", b"[True, False, True]"))
+
+
+def test_bytes_on_a_terminal_are_kept_as_they_were_written(wrapper: Wrapper, tmp_path: Path) -> None:
+    (tmp_path / "bytes").write_bytes(ALL_BYTES * 100)
+
+    terminal = Terminal.of(wrapper.argv("sh", "-c", f"cat '{tmp_path}/bytes'; echo END"))
+    terminal.shown_until(b"END")
+
+    assert (terminal.ended(), wrapper.logs[0]) == (0, ALL_BYTES * 100 + b"END\n")
+
+
+def test_the_size_of_the_window_is_known_and_kept_up_to_date(wrapper: Wrapper) -> None:
+    script = """
+import os, signal, sys
+known = []
+def look(*_):
+    if not known or known[-1] != os.get_terminal_size(1):
+        known.append(os.get_terminal_size(1))
+        print(*known[-1], "seen", flush=True)
+signal.signal(signal.SIGWINCH, look)
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+    terminal = Terminal.of(wrapper.argv(sys.executable, "-c", script))
+    terminal.shown_until(b"ready")
+
+    for rows, columns in [(33, 99), (44, 111)]:
+        fcntl.ioctl(terminal.keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        terminal.shown_until(f"{columns} {rows} seen".encode())
+    terminal.type(b"go\n")
+
+    assert terminal.ended() == 0
+
+
+def test_one_key_is_read_without_enter(wrapper: Wrapper) -> None:
+    script = """
+import os, sys, tty
+tty.setcbreak(1)  # as curses does, by standard output
+print("press", flush=True)
+print("pressed", os.read(0, 1), flush=True)
+"""
+    terminal = Terminal.of(wrapper.argv(sys.executable, "-c", script))
+    terminal.shown_until(b"press")
+
+    terminal.type(b"q")
+    terminal.shown_until(b"pressed b'q'")
+
+    assert terminal.ended() == 0

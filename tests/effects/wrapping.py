@@ -1,0 +1,134 @@
+"""Commands run by us in a process of their own, as a user would meet them."""
+
+import json
+import os
+import select
+import subprocess
+import sys
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from attrs import frozen
+
+PATIENCE = 30.0
+
+SCRIPT = """
+import json, os, resource, sys
+from pathlib import Path
+from capsula.core.run import Command
+from capsula.effects.process import die_as, run
+
+logs = Path(sys.argv[1])
+{before}
+outcome = run(Command(tuple(sys.argv[2:]), {cwd}, dict(os.environ)), {stdout_log}, {stderr_log})
+{after}
+told = {{
+    "exit_code": outcome.exit_code, "signal": outcome.signal, "merged": outcome.merged,
+    "sizes": [outcome.stdout_size, outcome.stderr_size],
+    "faults": [[*fault.path, fault.kind] for fault in outcome.faults],
+    "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+}}
+(logs / "outcome").write_text(json.dumps(told))
+die_as(outcome)
+"""
+
+
+@frozen
+class Wrapper:
+    """Runs commands by ``run`` in a fresh interpreter; ``before`` and ``after`` are lines around that."""
+
+    directory: Path
+    before: str = ""
+    after: str = ""
+    cwd: str = "Path.cwd()"
+    stdout_log: str = "logs / 'stdout.log'"
+    stderr_log: str = "logs / 'stderr.log'"
+
+    def argv(self, *command: str) -> list[str]:
+        script = SCRIPT.format(
+            before=self.before,
+            after=self.after,
+            cwd=self.cwd,
+            stdout_log=self.stdout_log,
+            stderr_log=self.stderr_log,
+        )
+        return [sys.executable, "-c", script, str(self.directory), *command]
+
+    def run(self, *command: str, **options: Any) -> subprocess.CompletedProcess[bytes]:
+        given: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "timeout": PATIENCE} | options
+        return subprocess.run(self.argv(*command), check=False, **given)
+
+    def start(self, *command: str, **options: Any) -> subprocess.Popen[bytes]:
+        given: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE} | options
+        return subprocess.Popen(self.argv(*command), **given)
+
+    @property
+    def outcome(self) -> Any:
+        return json.loads((self.directory / "outcome").read_text())
+
+    @property
+    def ending(self) -> tuple[int, int | None]:
+        return self.outcome["exit_code"], self.outcome["signal"]
+
+    @property
+    def faults(self) -> list[list[str]]:
+        return [list(fault) for fault in self.outcome["faults"]]
+
+    @property
+    def logs(self) -> tuple[bytes, bytes]:
+        return (self.directory / "stdout.log").read_bytes(), (self.directory / "stderr.log").read_bytes()
+
+
+@frozen
+class Terminal:
+    """A terminal with a process of its own session in front of it; we sit at the keyboard."""
+
+    keyboard: int
+    process: subprocess.Popen[bytes]
+
+    @classmethod
+    def of(cls, argv: list[str], **options: Any) -> "Terminal":
+        keyboard, screen = os.openpty()
+        streams: dict[str, Any] = {"stdin": screen, "stdout": screen, "stderr": screen} | options
+        process = subprocess.Popen(argv, preexec_fn=lambda: _take(screen), **streams)  # noqa: PLW1509
+        os.close(screen)
+        return cls(keyboard, process)
+
+    def type(self, keys: bytes) -> None:
+        os.write(self.keyboard, keys)
+
+    def shown_until(self, text: bytes) -> bytes:
+        return read_until(self.keyboard, text)
+
+    def ended(self) -> int:
+        rest = read_until(self.keyboard, None)
+        os.close(self.keyboard)
+        assert rest is not None
+        return self.process.wait(PATIENCE)
+
+
+def read_until(descriptor: int, text: bytes | None) -> bytes:
+    """Read until the text came, or until the end; fail when that takes too long."""
+    seen = b""
+    deadline = monotonic() + PATIENCE
+    while text is None or text not in seen:
+        assert select.select([descriptor], [], [], max(0.0, deadline - monotonic()))[0], f"only {seen!r} came"
+        try:
+            chunk = os.read(descriptor, 65536)
+        except OSError:
+            chunk = b""
+        if not chunk:
+            assert text is None, f"only {seen!r} came"
+            break
+        seen += chunk
+    return seen
+
+
+def _take(terminal: int) -> None:
+    """Become the leader of a session on the terminal; what is standard input, output or error already stays."""
+    import fcntl
+    import termios
+
+    os.setsid()
+    fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
