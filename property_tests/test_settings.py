@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from os.path import normpath
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
@@ -35,7 +36,7 @@ files = st.builds(
     lambda one, other: {**one, **other},
     st.dictionaries(texts, kept, max_size=3),
     st.dictionaries(paths_below, moved, max_size=3),
-)
+).filter(lambda wishes: len({normpath(key) for key in wishes}) == len(wishes))
 repositories = st.dictionaries(
     paths_below.filter(lambda name: repository_flaw(name) is None), texts, max_size=3
 ).filter(lambda names: not clashes(names))

@@ -95,18 +95,19 @@ def vault_flaw(directory: str, root: Path) -> str | None:
     """Judge the vault's path, which may lie anywhere but around the root."""
     if flaw := text_flaw(directory):
         return flaw
-    vault, top = _placed(directory, root), _placed("", root)
+    vault, top = placed(directory, root), placed("", root)
     if vault == top:
         return "is the root directory itself"
     return "is a directory that holds the root directory" if vault in top.parents else None
 
 
 def is_below(path: str, root: Path) -> bool:
-    """Tell whether a path, relative to the root or absolute, lies below the root; links are not followed."""
-    return _placed("", root) in _placed(path, root).parents
+    """Tell whether a path, relative to the root or absolute, lies below the root, links not followed."""
+    return placed("", root) in placed(path, root).parents
 
 
-def _placed(path: str, root: Path) -> PurePath:
+def placed(path: str, root: Path) -> PurePath:
+    """Return where a path, relative to the root or absolute, leads if no link is followed."""
     return PurePath(normpath(root / path))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import combinations
 from os.path import normpath
-from pathlib import Path
+from pathlib import Path, PurePath
 from sys import maxsize
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin
@@ -13,7 +13,16 @@ from attrs import fields, frozen, has
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault, Json, KeyPath
-from capsula.core.names import clashes, is_below, repository_flaw, template_flaw, text_flaw, variable_flaw, vault_flaw
+from capsula.core.names import (
+    clashes,
+    is_below,
+    placed,
+    repository_flaw,
+    template_flaw,
+    text_flaw,
+    variable_flaw,
+    vault_flaw,
+)
 from capsula.core.settings import FileSettings, Settings
 
 if TYPE_CHECKING:
@@ -129,7 +138,11 @@ def _unlawful(settings: Settings, root: Path) -> Iterator[Fault]:
 
 
 def _unlawful_files(files: Mapping[str, FileSettings], root: Path) -> Iterator[Fault]:
+    first: dict[PurePath, str] = {}
     for key, wish in files.items():
+        same = first.setdefault(placed(key, root), key)
+        if files[same] != wish:
+            yield from _judged((key,), key, f"names the same file as {same!r}, with other options", "keep one")
         yield from _judged((key,), key, text_flaw(key))
         if wish.move and wish.copy:
             yield from _judged((key,), key, "would be both moved and copied", "set only one of move and copy")

@@ -85,6 +85,8 @@ def _own(file: Path) -> Result[Found | None, str]:
 def _shared(file: Path) -> Result[Found | None, str]:
     """Look into a file that may well be about other tools alone, and then may be as broken as it likes."""
     content = _content(file).value_or(_Content(b"", frozenset()))
+    if b"capsula" not in content.data:  # most are not about us, and need no parser
+        return Success(None)
     ours = b"[tool.capsula" in content.data
     return (
         _parsed(content.data)

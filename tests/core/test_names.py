@@ -98,9 +98,9 @@ def test_a_repository_name_with_slashes_is_nested() -> None:
 
 
 def test_names_clash_when_their_diffs_share_a_path() -> None:
-    names = ["a", "b", "A", "a.staged", "a.diff/x", "a.diffs/x", "b/x", "B.STAGED.diff/y"]
+    names = ["a", "b", "A", "a.staged", "a.diff/x", "a.diffs/x", "b/x", "B.STAGED.diff/y", "Q", "q"]
 
-    assert clashes(names) == {"A": "a", "a.staged": "a", "a.diff/x": "a", "B.STAGED.diff/y": "b"}
+    assert clashes(names) == {"A": "a", "a.staged": "a", "a.diff/x": "a", "B.STAGED.diff/y": "b", "q": "Q"}
 
 
 def test_what_the_system_cannot_take_is_refused() -> None:

@@ -186,6 +186,16 @@ def test_all_mistakes_of_types_and_of_laws_are_told_at_once() -> None:
     ]
 
 
+def test_two_keys_for_one_file_must_agree() -> None:
+    copied, hashed = {"copy": True}, {"hash": "md5"}
+    files = {"a": copied, "./a": copied, "b/../a": hashed, "/home/user/project/a": hashed, "b": hashed}
+
+    remark = "names the same file as 'a', with other options"
+    assert faults({"capture": {"files": files}}) == [
+        (("capture", "files", key), f"'{key}' {remark}", "keep one") for key in ["b/../a", "/home/user/project/a"]
+    ]
+
+
 @pytest.mark.parametrize("limit", [-1, 0.0, float("inf"), float("nan"), 10**400])
 def test_a_time_limit_that_never_ends_or_never_begins_is_refused(limit: float) -> None:
     [(place, _, _)] = faults({"capture": {"pre-capture-time-limit": limit}})

@@ -95,7 +95,15 @@ def test_the_nearest_table_in_a_pyproject_wins_over_a_file_further_up(project: P
 
 @pytest.mark.parametrize(
     "content",
-    [b"[tool.other]\n", b"tool = 1\n", b"[project\n", b"\xff\n", b"", b"a = " + b"[" * 100_000, b"#" * (LARGEST + 1)],
+    [
+        b"[tool.other]\n",
+        b"tool = 'capsula'\n",
+        b"[project\n# capsula",
+        b"\xff\n# capsula",
+        b"",
+        b"a = " + b"[" * 100_000,
+        b"#" * (LARGEST + 1),
+    ],
 )
 def test_a_pyproject_that_is_not_about_capsula_may_hold_anything(project: Path, content: bytes) -> None:
     (project / "a" / "pyproject.toml").write_bytes(content)
@@ -241,7 +249,10 @@ def test_an_absolute_vault_that_holds_the_root_is_a_mistake(tmp_path: Path) -> N
 
 @only_for_root
 @pytest.mark.parametrize("name", ["capsula.toml", "pyproject.toml"])
-def test_a_configuration_of_another_user_is_refused_unless_its_directory_is_trusted(tmp_path: Path, name: str) -> None:
+def test_a_configuration_of_another_user_is_refused_unless_its_directory_is_trusted(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # so that a relative entry would lead there
     (tmp_path / name).write_text("[tool.capsula]\n" if name == "pyproject.toml" else "")
     os.chown(tmp_path / name, NOBODY, NOBODY)
     trusts = [f"/elsewhere:{tmp_path}/", f"{tmp_path.parent}:{tmp_path}x::."]
