@@ -9,7 +9,6 @@ from pathlib import Path, PurePosixPath
 from typing import TypeAlias
 
 from attrs import frozen
-from capsula.core.repository import holder, tracks
 from returns.result import Failure, Success
 
 from capsula.core.config import Config
@@ -87,6 +86,8 @@ def _reason_to_stay(path: Path, config: Config) -> Fault | None:
         return Fault("copied", f"{path} is a link, and was copied instead of moved", path=("moved",))
     if not _lexical(path).is_relative_to(_lexical(config.root)):
         return Fault("copied", f"{path} is outside the root directory, and was copied", path=("moved",))
+    from capsula.core.repository import holder, tracks  # libgit2 is loaded only for files that are moved
+
     if holder(path).map(lambda repository: tracks(repository, path)).value_or(False):
         return Fault("copied", f"git tracks {path}, and it was copied instead of moved", path=("moved",))
     return None

@@ -8,13 +8,16 @@ import json
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 from attrs import frozen
 from returns.result import Failure, Result, Success
 
 from capsula import __version__
+from capsula.core.clock import stamp
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Fragment
+from capsula.core.settings import Durability
 
 FORMAT = 1
 HEADER = "capsula"
@@ -28,13 +31,13 @@ class Header:
 
     id: str
     """128 random bits, as 32 hexadecimal digits: one for the three documents of a capsule."""
-    taken: str
-    """When it was taken: ISO 8601, with offset."""
-    status: str
-    """``complete`` or ``partial`` (with faults) for a context; of a run ``running``, ``finished``, ``failed``, ..."""
+    taken: datetime
+    """When it was taken; aware."""
+    status: str | None = None
+    """Of a run: ``running``, ``finished``, ``failed``, ...; left out: ``complete``, or ``partial`` with faults."""
     parent: str | None = None
     """Id of the capsule that this one was made inside of."""
-    durability: str = "full"
+    durability: Durability = "full"
     """``full``: synchronised to the disk; ``fast``: safe against a crash of the process, not of the power."""
 
     def as_facts(self, faults: Sequence[Fault]) -> Document:
@@ -43,8 +46,8 @@ class Header:
             "format": FORMAT,
             "version": __version__,
             "id": self.id,
-            "taken": self.taken,
-            "status": self.status,
+            "taken": stamp(self.taken),
+            "status": self.status or ("partial" if faults else "complete"),
             "durability": self.durability,
             "faults": [fault.as_facts() for fault in faults],
         }

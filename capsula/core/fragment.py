@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from attrs import frozen
+from attrs import evolve, frozen
 from returns.result import Result, Success
 
 from capsula.core.effect import Effect, under
@@ -55,11 +55,20 @@ def gather(answers: Mapping[str, Answer]) -> Fragment:
     return Fragment(facts, tuple(effects), tuple(faults))
 
 
+def joined(one: Fragment, other: Fragment) -> Fragment:
+    """Join two fragments of one document; where both hold a plain fact the other's stands."""
+    return Fragment(_united(one.facts, other.facts), one.effects + other.effects, one.faults + other.faults)
+
+
 def graft(fragment: Fragment, answers: Iterable[tuple[KeyPath, Answer]]) -> Fragment:
-    """Join answers into a fragment, each at its place; the effects of the fragment are done with."""
+    """Join answers into a fragment, each at its place; the effects of the fragment are done with.
+
+    A fault takes the place of a fact that stood there.
+    """
     whole = Fragment(fragment.facts, (), fragment.faults)
     for place, answer in answers:
-        whole = _merged(whole, _planted(place, answer))
+        facts = whole.facts if isinstance(answer, Success) else _without(whole.facts, place)
+        whole = joined(evolve(whole, facts=facts), _planted(place, answer))
     return whole
 
 
@@ -68,14 +77,18 @@ def _planted(place: KeyPath, answer: Answer) -> Fragment:
     return gather({first: Success(_planted(tuple(rest), answer)) if rest else answer})
 
 
-def _merged(one: Fragment, other: Fragment) -> Fragment:
-    return Fragment(_united(one.facts, other.facts), one.effects + other.effects, one.faults + other.faults)
-
-
 def _united(one: Json, other: Json) -> Json:
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         return {**one, **{key: _united(one[key], value) if key in one else value for key, value in other.items()}}
     return one if other is None else other
+
+
+def _without(facts: Json, place: KeyPath) -> Json:
+    if not isinstance(facts, Mapping) or place[0] not in facts:
+        return facts
+    first, rest = place[0], place[1:]
+    others = {key: value for key, value in facts.items() if key != first}
+    return {**others, first: _without(facts[first], rest)} if rest else others
 
 
 def _is_pending(fragment: Fragment) -> bool:

@@ -67,6 +67,8 @@ class MonitorSettings:
 
     capture: bool = True
     """Whether to capture the context before each run."""
+    known_hash_seed: bool = True
+    """Whether to set PYTHONHASHSEED to a freshly drawn, recorded number where it is unset."""
     output_in_record: int = MIB
     """Bytes of each stream that the record holds as text; the log files hold all of it."""
     item: Mapping[str, ItemSettings] = field(factory=dict)

@@ -1,0 +1,93 @@
+"""How things look: what is printed, where, and in which colour."""
+
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Iterable, Mapping
+from typing import Literal, TextIO
+
+from attrs import field, frozen
+from returns.result import Result
+
+from capsula.core.config import Config
+from capsula.core.fault import Fault
+from capsula.core.report import Report, silent
+
+Style = Literal["bold", "dim", "red", "green", "yellow"]
+
+_CODES: Mapping[str, str] = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+
+
+@frozen
+class Console:
+    """Standard output for what was asked for, standard error for all that is said beside it."""
+
+    quiet: bool = False
+    report: Report = silent
+    _stdout: TextIO = field(factory=lambda: sys.stdout)
+    _stderr: TextIO = field(factory=lambda: sys.stderr)
+    _environ: Mapping[str, str] = field(factory=lambda: os.environ)
+
+    def out(self, text: str) -> None:
+        """Print what was asked for, and a line's end."""
+        self._stdout.write(text + "\n")
+
+    def error(self, text: str) -> None:
+        """Say what went wrong, on standard error."""
+        self._say(text, "red")
+
+    def note(self, text: str) -> None:
+        """Say what is good to know, to a person: on a terminal, and not when told to be quiet."""
+        if not self.quiet and self._stderr.isatty():
+            self._say(text, "dim")
+
+    def faults(self, faults: Iterable[Fault]) -> None:
+        """Say each fault in a line of its own, unless told to be quiet."""
+        if not self.quiet:
+            for fault in faults:
+                self._say(safe(str(fault)), "yellow")
+
+    def mistakes(self, faults: Iterable[Fault]) -> None:
+        """Say each mistake of the user in a line of its own."""
+        for fault in faults:
+            self._say(safe(str(fault)), "red")
+
+    def paint(self, text: str, style: Style) -> str:
+        """Return the text in this style, if standard output shows colours."""
+        return _painted(text, style) if self._is_coloured(self._stdout) else text
+
+    def config(self, options: Namespace, argv: tuple[str, ...] = ()) -> Result[Config, tuple[Fault, ...]]:
+        """Return the config that holds here, or in the directory that the options name."""
+        from capsula.effects.surroundings import surroundings
+        from capsula.flows.load import load
+
+        return load(options.directory, surroundings(argv))
+
+    def _say(self, text: str, style: Style) -> None:
+        name = _painted("capsula:", style) if self._is_coloured(self._stderr) else "capsula:"
+        self._stderr.write(f"{name} {text}\n")
+        self._stderr.flush()
+
+    def _is_coloured(self, stream: TextIO) -> bool:
+        if self._environ.get("NO_COLOR"):
+            return False
+        if self._environ.get("FORCE_COLOR"):
+            return True
+        return stream.isatty() and self._environ.get("TERM") != "dumb"
+
+
+def safe(text: str) -> str:
+    """Return the text with all that could move a cursor, or cannot be encoded, escaped; lines stay lines."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else _escaped(character) for character in text
+    )
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def _painted(text: str, style: Style) -> str:
+    return f"\x1b[{_CODES[style]}m{text}\x1b[0m"

@@ -1,0 +1,134 @@
+"""The entrance of the command line: global options, and the command's own module, imported when it is chosen."""
+
+import os
+import signal
+import sys
+from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from capsula import __version__
+from capsula.cli.words import split
+
+if TYPE_CHECKING:
+    from capsula.cli.console import Console
+
+COMMANDS = {
+    "capture": "capture the context and keep it in a new capsule",
+    "monitor": "run a command and keep its context, its output and its results",
+    "list": "list the capsules of the vault",
+    "show": "show what a capsule holds",
+    "init": "write a commented capsula.toml that suits this directory",
+}
+
+USAGE = 2
+LEVELS = ("debug", "info", "warning", "error")
+VALUED = {"-C", "--directory", "-l", "--log-level"}
+
+EXAMPLES = """
+first steps:
+  capsula monitor python train.py --lr 0.1    run a command and keep all about it
+  capsula list                                the runs so far, the newest first
+  capsula show                                the newest one
+  capsula init                                write a capsula.toml, to say what else to keep
+
+No configuration is needed. Capsules are kept in the vault directory, `vault` if the configuration does not say.
+`capsula COMMAND --help` tells more about a command.
+"""
+
+
+class Command(Protocol):
+    """The module of a command."""
+
+    def arguments(self, parser: ArgumentParser) -> None:
+        """Add the options and arguments of the command."""
+
+    def run(self, options: Namespace, console: "Console") -> int:
+        """Run the command and return the exit status."""
+
+
+class Parser(ArgumentParser):
+    """A parser that says a mistake in one line, and ends with the status that the command has for mistakes."""
+
+    status = USAGE
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and where to learn more, and exit."""
+        from capsula.cli.console import Console, safe
+
+        Console().error(safe(f"{message}; see `{self.prog} --help`"))
+        sys.exit(self.status)
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the command line and return its exit status."""
+    front, rest = split(words, VALUED)
+    parser = _parser()
+    options = parser.parse_args(front)
+    if not rest:
+        parser.print_help()
+        return 0
+    name, *words = rest
+    if name not in COMMANDS:
+        near = get_close_matches(name, COMMANDS, n=1)
+        parser.error(f"there is no command {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    return _run(name, words, options)
+
+
+def _run(name: str, words: Sequence[str], options: Namespace) -> int:
+    command: Command = import_module(f"capsula.cli.{name}")
+    parser = Parser(
+        prog=f"capsula {name}",
+        description=f"{COMMANDS[name].capitalize()}.",
+        epilog=getattr(command, "EXAMPLES", None),
+        formatter_class=RawDescriptionHelpFormatter,
+        parents=[_common()],
+        allow_abbrev=False,
+    )
+    parser.status = getattr(command, "MISTAKE", USAGE)
+    command.arguments(parser)
+    valued = getattr(command, "VALUED", None)
+    if valued is None:
+        parser.parse_args(words, options)
+    else:
+        front, options.command = split(words, VALUED | valued)
+        parser.parse_args(front, options)
+
+    from capsula.cli.console import Console
+    from capsula.cli.log import reporter
+
+    try:
+        return command.run(options, Console(quiet=options.quiet, report=reporter(options.log_level)))
+    except BrokenPipeError:  # the reader of our output went away, which is its right
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def _parser() -> Parser:
+    listed = "\n".join(f"  {name:<10} {summary}" for name, summary in COMMANDS.items())
+    parser = Parser(
+        prog="capsula",
+        usage="capsula [OPTION]... COMMAND [ARGUMENT]...",
+        description="Capture what exactly produced a result, so that you can get it again.",
+        epilog=f"commands:\n{listed}\n{EXAMPLES}",
+        formatter_class=RawDescriptionHelpFormatter,
+        parents=[_common()],
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"capsula {__version__}")
+    parser.set_defaults(directory=None, log_level="warning", quiet=False)
+    return parser
+
+
+def _common() -> ArgumentParser:
+    """Return the options that stand before the command or behind it."""
+    common = ArgumentParser(add_help=False, argument_default=SUPPRESS)
+    common.add_argument(
+        "-C", "--directory", type=Path, metavar="DIR", help="where the configuration is (default: here, or above)"
+    )
+    common.add_argument("-l", "--log-level", choices=LEVELS, help="how much to log on standard error")
+    common.add_argument("-q", "--quiet", action="store_true", help="say nothing of faults; they are in the capsule")
+    return common

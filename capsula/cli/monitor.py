@@ -1,0 +1,89 @@
+"""``capsula monitor``."""
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from returns.result import Success
+
+from capsula.cli.capture import account
+from capsula.cli.console import Console, safe
+from capsula.core.naming import memorable
+from capsula.core.strict import item_mistakes
+from capsula.effects.process import die_as
+from capsula.flows.monitor import REFUSED, Monitored, monitor
+
+MISTAKE = REFUSED
+VALUED = {"-i", "--item", "--json-file"}
+
+EXAMPLES = """
+examples:
+  capsula monitor python train.py --lr 0.1
+  capsula monitor -i training python train.py     keep the files of [monitor.item.training] afterwards
+  capsula monitor -- ./-odd-name                  a command whose name begins with a dash
+  capsula monitor sh -c 'sort data.txt | uniq -c > counts.txt'
+
+All from the first word that is no option is the command's. Capsula prints nothing of its own on standard output, and
+ends as the command did; 125 means that the command was not run, 126 that it cannot be executed, 127 that there is none.
+"""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Add the options of the command."""
+    parser.usage = "capsula monitor [OPTION]... [--] COMMAND [ARGUMENT]..."
+    parser.add_argument(
+        "-i", "--item", action="append", default=[], metavar="ITEM", help="keep the files of this item; may be repeated"
+    )
+    parser.add_argument("--strict", action="store_true", help="do not run the command if not all can be recorded")
+    parser.add_argument("--json-file", type=Path, metavar="PATH", help="write an account of the run to a new file")
+
+
+def run(options: Namespace, console: Console) -> int:
+    """Run the command, and end as it did."""
+    command = tuple(options.command)
+    if not command:
+        console.error("which command is to be run? see `capsula monitor --help`")
+        return MISTAKE
+    items = tuple(dict.fromkeys(options.item))
+    loaded = console.config(options, command)
+    if not isinstance(loaded, Success):
+        console.mistakes(loaded.failure())
+        return MISTAKE
+    config = loaded.unwrap()
+    mistakes = item_mistakes(config.settings, items)
+    if mistakes:
+        console.mistakes(mistakes)
+        return MISTAKE
+    monitored = monitor(config, items, strict=options.strict, report=console.report)
+    _tell(monitored, console)
+    if options.json_file:
+        _write(options.json_file, monitored, console)
+    if monitored.outcome is None:
+        console.error("the command was not run, as --strict asks")
+        return REFUSED
+    return die_as(monitored.outcome)
+
+
+def _tell(monitored: Monitored, console: Console) -> None:
+    if monitored.capsule is None:
+        console.mistakes(monitored.faults)
+        return
+    console.faults(monitored.faults)
+    name = memorable(monitored.capsule.header.id)
+    console.note(
+        f"kept {name} in {safe(str(monitored.capsule.directory))} ({monitored.seconds:.2f} s); `capsula show {name}`"
+    )
+
+
+def _write(file: Path, monitored: Monitored, console: Console) -> None:
+    capsule, outcome = monitored.capsule, monitored.outcome
+    facts = {
+        "capsule": account(capsule) if capsule else None,
+        "exit_code": outcome.exit_code if outcome else REFUSED,
+        "run_time": outcome.run_time if outcome else None,
+        "faults": [fault.as_facts() for fault in monitored.faults],
+    }
+    try:
+        file.write_text(json.dumps(facts, indent=4) + "\n", encoding="utf-8")
+    except OSError as error:
+        console.error(safe(f"{file} could not be written: {error.strerror}"))

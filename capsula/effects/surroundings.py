@@ -1,0 +1,43 @@
+"""The surroundings: the only reader of what the process is."""
+
+import os
+import sys
+from pathlib import Path
+from platform import node
+
+from capsula.core.config import Surroundings
+from capsula.core.fault import Json
+
+
+def surroundings(argv: tuple[str, ...] = ()) -> Surroundings:
+    """Return what the process is, and the command that it is about to run."""
+    return Surroundings(cwd=_cwd(), environ=dict(os.environ), argv=argv, executable=sys.executable)
+
+
+def process() -> dict[str, Json]:
+    """Return what tells this process from every other, on this machine and others, before and after a restart."""
+    return {"host": node(), "pid": os.getpid(), "boot_id": boot_id(), "started": started(os.getpid())}
+
+
+def boot_id() -> str | None:
+    """Return the id that the machine drew when it was started; none where there is no such thing."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return None
+
+
+def started(pid: int) -> int | None:
+    """Return when a process was started, in clock ticks since the machine was; none where that is not to be had."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_bytes()
+    except OSError:
+        return None
+    return int(status.rpartition(b")")[2].split()[19])  # field 22; the command's name, in parentheses, may hold anything
+
+
+def _cwd() -> Path:
+    try:
+        return Path.cwd()
+    except FileNotFoundError:  # it was removed; the shell still knows what it was called
+        return Path(os.environ.get("PWD", os.sep))

@@ -1,0 +1,75 @@
+"""Capturing a context: prepare, look, and keep what was seen in a capsule."""
+
+import os
+from datetime import datetime
+
+from attrs import evolve
+from returns.result import Failure, Result
+
+from capsula.core.config import Config
+from capsula.core.document import Header
+from capsula.core.effect import Shell
+from capsula.core.fault import Fault
+from capsula.core.fragment import Fragment, graft, joined
+from capsula.core.report import Report, silent
+from capsula.core.settings import Durability
+from capsula.effects.asks import started
+from capsula.effects.perform import performed
+from capsula.engine import collect
+from capsula.facets import asks, collectors
+from capsula.flows.capsule import Capsule, Draft, built
+
+CONTEXT = "context.json"
+
+
+def capture(config: Config, report: Report = silent) -> Result[Capsule, Fault]:
+    """Run the pre-capture commands, collect all facets, and keep what they learn in a new capsule.
+
+    A fault of a facet stands in the capsule. The failure is a pre-capture command that failed, or a capsule that could
+    not be written; the vault is then as it was.
+    """
+    top = header(config, "full")
+    preparation = prepared(config, report)
+    if preparation.faults:
+        return Failure(preparation.faults[0])
+    fragment = joined(preparation, looked(config, report))
+    return built(config, (Draft(CONTEXT, top, fragment),))
+
+
+def preparations(config: Config) -> tuple[Shell, ...]:
+    """Return the pre-capture commands as effects."""
+    capture = config.settings.capture
+    return tuple(
+        Shell(line, config.root, capture.pre_capture_time_limit, at=("pre_capture_commands", str(number)))
+        for number, line in enumerate(capture.pre_capture_commands, 1)
+    )
+
+
+def prepared(config: Config, report: Report = silent) -> Fragment:
+    """Run the pre-capture commands in their order, up to the first that fails."""
+    fragment = Fragment()
+    for command in preparations(config):
+        report("pre-capture command", command=command.command_line)
+        fragment = graft(fragment, performed((command,), config.root))
+        if fragment.faults:
+            break
+    return fragment
+
+
+def looked(config: Config, report: Report = silent) -> Fragment:
+    """Ask what the facets must ask, and collect all of them."""
+    surroundings = config.surroundings
+    with started(asks(config), surroundings.environ, surroundings.cwd) as answers:
+        fragment = collect(collectors(config), evolve(config, answers=answers))
+    report("collected", effects=len(fragment.effects), faults=len(fragment.faults))
+    return fragment
+
+
+def header(config: Config, durability: Durability, parent: str | None = None) -> Header:
+    """Return the header of a new capsule; ``durability`` holds if the settings do not say."""
+    return Header(
+        id=os.urandom(16).hex(),
+        taken=datetime.now().astimezone(),
+        parent=parent,
+        durability=config.settings.durability or durability,
+    )

@@ -1,0 +1,135 @@
+"""Monitoring a command: capture, open the capsule, run, and close it; the run comes first."""
+
+import signal
+from datetime import datetime
+from os import SEEK_END
+from pathlib import Path
+from time import perf_counter
+
+from attrs import evolve, frozen
+from returns.result import Failure, Success
+
+from capsula.core.clock import stamp
+from capsula.core.config import Config
+from capsula.core.fault import Fault, fault_of
+from capsula.core.fragment import Answer, gather, joined
+from capsula.core.report import Report, silent
+from capsula.core.run import Command, Outcome
+from capsula.effects.process import run
+from capsula.flows.capsule import Capsule
+from capsula.flows.capture import header, looked, prepared
+from capsula.flows.environment import ID, changes_recorded, environment_changes, told_of
+from capsula.flows.run import Ending, Run, ended, fact, opened
+
+STDOUT = "stdout.log"
+STDERR = "stderr.log"
+
+REFUSED = 125
+"""Exit status of a command that was not run."""
+INTERRUPTED = 128 + signal.SIGINT
+
+
+@frozen
+class Monitored:
+    """A command that was run, or refused, and what was kept of it."""
+
+    outcome: Outcome | None
+    """None if it was refused: strictness was asked for, and there was trouble before the start."""
+    capsule: Capsule | None
+    """None if no capsule could be made; its documents are as far as they could be written."""
+    faults: tuple[Fault, ...]
+    """What of the record is not as it was wanted."""
+    seconds: float
+    """What recording took, before the start and after the end."""
+
+
+def monitor(config: Config, items: tuple[str, ...] = (), *, strict: bool = False, report: Report = silent) -> Monitored:
+    """Run the command of the surroundings; trouble with its record never stops or changes it, unless ``strict``."""
+    begun = perf_counter()
+    surroundings = config.surroundings
+    plan = Run(config, items, header(config, "full", surroundings.environ.get(ID)))
+    context = joined(prepared(config, report), looked(config, report)) if config.settings.monitor.capture else None
+    changes = environment_changes(config)
+    before = {
+        "args": fact(list(surroundings.argv)),
+        "items": fact(list(items)),
+        "environment_changes": fact(changes_recorded(changes)),
+    }
+    if strict and context and context.faults:
+        return Monitored(None, None, context.faults, perf_counter() - begun)
+    opening = opened(plan, before, context)
+    if not isinstance(opening, Success):
+        return _unrecorded(config, (opening.failure(), *(context.faults if context else ())), begun, strict=strict)
+    capsule = opening.unwrap()
+    if strict and capsule.faults:
+        ended(plan, capsule, Ending(datetime.now().astimezone(), 0.0, "refused", {"exit_code": fact(REFUSED)}))
+        return Monitored(None, capsule, capsule.faults, perf_counter() - begun)
+
+    command = Command(surroundings.argv, surroundings.cwd, {**surroundings.environ, **changes, **told_of(capsule)})
+    report("started", capsule=str(capsule.directory), command=command.argv)
+    ready = perf_counter()
+    outcome = run(command, capsule.directory / STDOUT, capsule.directory / STDERR)
+    over = perf_counter()
+    report("ended", exit_code=outcome.exit_code, run_time=outcome.run_time)
+    ending = Ending(outcome.ended, outcome.run_time, _status(outcome), _after(config, capsule, outcome))
+    closing = ended(plan, capsule, ending)
+    if isinstance(closing, Success):
+        capsule = closing.unwrap()
+    else:
+        capsule = evolve(capsule, faults=(*capsule.faults, closing.failure()))
+    return Monitored(outcome, capsule, capsule.faults, ready - begun + perf_counter() - over)
+
+
+def _unrecorded(config: Config, faults: tuple[Fault, ...], begun: float, *, strict: bool) -> Monitored:
+    """Run the command with nothing around it: there is no place to record anything."""
+    seconds = perf_counter() - begun
+    if strict:
+        return Monitored(None, None, faults, seconds)
+    surroundings = config.surroundings
+    outcome = run(Command(surroundings.argv, surroundings.cwd, surroundings.environ), None, None)
+    return Monitored(outcome, None, faults, seconds)
+
+
+def _after(config: Config, capsule: Capsule, outcome: Outcome) -> dict[str, Answer]:
+    limit = config.settings.monitor.output_in_record
+    lost = {fault.path[0]: evolve(fault, path=fault.path[1:]) for fault in outcome.faults if fault.path}
+    unstarted = next((fault for fault in outcome.faults if not fault.path), None)
+    answers: dict[str, Answer] = {
+        "stdout": _text(capsule.directory / STDOUT, limit),
+        "stderr": fact("") if outcome.merged else _text(capsule.directory / STDERR, limit),
+        "exit_code": fact(outcome.exit_code),
+        "signal": fact(signal.Signals(outcome.signal).name if outcome.signal else None),
+        "started": Failure(unstarted) if unstarted else fact(stamp(outcome.started)),
+        "merged": fact(outcome.merged),
+        "resources": fact(outcome.resources),
+    }
+    sizes = {"stdout": outcome.stdout_size, "stderr": outcome.stderr_size}
+    logs = {stream: _log(f"{stream}.log", size, lost.get(stream)) for stream, size in sizes.items()}
+    return {**answers, "logs": Success(gather(logs))}
+
+
+def _log(name: str, size: int, lost: Fault | None) -> Answer:
+    return Failure(lost) if lost else fact({"file": name, "size": size})
+
+
+def _text(log: Path, limit: int) -> Answer:
+    """Return a stream as text: all of it, or its last part with a mark that says so."""
+    try:
+        with log.open("rb") as stream:
+            left_out = max(stream.seek(0, SEEK_END) - limit, 0)
+            stream.seek(left_out)
+            text = stream.read(limit).decode("utf-8", "backslashreplace")
+    except FileNotFoundError:
+        return fact("")
+    except OSError as error:
+        return Failure(fault_of(error, log.name))
+    mark = f"[the first {left_out} bytes are only in {log.name}]\n" if left_out else ""
+    return fact(mark + text)
+
+
+def _status(outcome: Outcome) -> str:
+    if outcome.exit_code == INTERRUPTED:
+        return "interrupted"
+    if outcome.signal:
+        return "killed"
+    return "failed" if outcome.exit_code else "finished"

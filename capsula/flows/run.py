@@ -1,0 +1,80 @@
+"""A run: its capsule is there, and says ``running``, before it starts; its end record is the last that is written."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from attrs import evolve, frozen
+from returns.result import Result, Success
+
+from capsula.core.clock import duration, stamp
+from capsula.core.config import Config
+from capsula.core.document import Header
+from capsula.core.fault import Fault, Json
+from capsula.core.fragment import Answer, Fragment, gather
+from capsula.effects.records import records
+from capsula.effects.surroundings import process
+from capsula.facets import collectors
+from capsula.flows.capsule import Capsule, Draft, built, closed
+from capsula.flows.capture import CONTEXT
+
+BEFORE = "pre-run-info.json"
+AFTER = "post-run-info.json"
+
+
+@frozen
+class Run:
+    """What is to be run: under which config, as which items, and the header of its capsule."""
+
+    config: Config
+    items: tuple[str, ...]
+    header: Header
+
+
+@frozen
+class Ending:
+    """How a run ended: when (aware), after how many seconds, in which state, and what else is known of it."""
+
+    moment: datetime
+    run_time: float
+    status: str
+    answers: Mapping[str, Answer]
+
+
+def opened(run: Run, before: Mapping[str, Answer], context: Fragment | None) -> Result[Capsule, Fault]:
+    """Put the capsule of a run in its place: its context, if one was captured, and what is known before it starts."""
+    known = {
+        "root_directory": fact(str(run.config.root)),
+        "cwd": fact(str(run.config.surroundings.cwd)),
+        "timestamp": fact(stamp(run.header.taken)),
+        **before,
+    }
+    running = Draft(BEFORE, evolve(run.header, status="running"), gather(known), {"process": process()})
+    return built(run.config, (running,) if context is None else (Draft(CONTEXT, run.header, context), running))
+
+
+def ended(run: Run, capsule: Capsule, ending: Ending) -> Result[Capsule, Fault]:
+    """Close the capsule of a run: how it ended, the files of its items, and what it recorded of itself.
+
+    Its failure is an end record that could not be written.
+    """
+    known = {
+        "root_directory": fact(str(run.config.root)),
+        "timestamp": fact(stamp(ending.moment)),
+        "run_time": fact(duration(ending.run_time)),
+        "files": _files(run),
+        **ending.answers,
+        "records": records(capsule.directory),
+    }
+    header = evolve(run.header, taken=ending.moment, status=ending.status)
+    return closed(capsule, Draft(AFTER, header, gather(known)))
+
+
+def fact(value: Json) -> Answer:
+    """Return a plain fact as an answer."""
+    return Success(Fragment(value))
+
+
+def _files(run: Run) -> Answer:
+    if not run.items:
+        return fact({})
+    return collectors(run.config)["files"](run.config.focused(run.items))
