@@ -54,12 +54,13 @@ class Remote:
 
 @frozen
 class Changes:
-    """How many paths changed from HEAD to index, from index to work tree, are not tracked, and are in conflict."""
+    """How many paths changed from HEAD to index, from there to the work tree, and are not tracked."""
 
     staged: int
     unstaged: int
     untracked: int
     conflicted: int = 0
+    """How many of the unstaged are in a conflict."""
 
 
 @frozen
@@ -130,19 +131,19 @@ def _fragment(repository: pygit2.Repository, name: str, path: str, config: Confi
         bare = Checkout(path, sha, branch, _remotes(repository), False, Changes(0, 0, 0), (), bare=True)
         return Fragment(_facts(bare))
     entries = remarkable(_bytes(Path(repository.path, "index")))
-    work = _work(repository, top)
+    work = _work(repository, top, {entry.path for entry in entries if entry.intended})
     vault = config.vault.resolve()
     untracked = sorted(os.fsdecode(path) for path in work.untracked if not _is_in(vault, top, top / os.fsdecode(path)))
     submodules = _submodules(repository, top, entries, work.dirty_submodules)
     attributes = _attribute_files(repository, top, entries, work, config.surroundings.environ)
     conversions = _conversions(repository, top, attributes)
-    changes = Changes(_count(work.staged), _count(work.unstaged), len(untracked), _count(work.conflicts))
+    changes = Changes(_count(work.staged), _count(work.unstaged), len(untracked), len(work.conflicts))
     checkout = Checkout(
         path,
         sha,
         branch,
         _remotes(repository),
-        dirty=any((changes.staged, changes.unstaged, changes.untracked, changes.conflicted)),
+        dirty=changes != Changes(0, 0, 0),
         changes=changes,
         untracked=tuple(untracked[:MOST_UNTRACKED]),
         untracked_left_out=len(untracked[MOST_UNTRACKED:]),
@@ -178,8 +179,7 @@ class _Change:
     old_mode: int
     new_mode: int
     old_id: pygit2.Oid
-    patch: Callable[[], bytes]
-    """As libgit2 writes it."""
+    patch: "Callable[[], pygit2.Patch | None]"
 
     @property
     def is_submodule(self) -> bool:
@@ -193,27 +193,29 @@ class _Work:
     staged: tuple[_Change, ...]
     unstaged: tuple[_Change, ...]
     untracked: tuple[bytes, ...]
-    conflicts: tuple[_Change, ...]
-    """From HEAD to the work tree: in a conflict the index holds no content between them."""
+    conflicts: frozenset[bytes]
     dirty_submodules: frozenset[bytes]
 
 
-def _work(repository: pygit2.Repository, top: Path) -> _Work:
-    staged, unstaged = _from_head_to_index(repository), _from_index_to_work_tree(repository)
-    conflicts = {change.path for change in (*staged, *unstaged) if change.kind is DeltaStatus.CONFLICTED}
-    tracked = [
+def _work(repository: pygit2.Repository, top: Path, intended: set[bytes]) -> _Work:
+    staged, found = _from_head_to_index(repository), _from_index_to_work_tree(repository)
+    untracked = tuple(change.path for change in found if change.kind is DeltaStatus.UNTRACKED)
+    conflicts = {change.path for change in (*staged, *found) if change.kind is DeltaStatus.CONFLICTED}
+    without_content = conflicts | intended
+    unstaged = [
         change
-        for change in unstaged
+        for change in found
         if change.kind is not DeltaStatus.UNTRACKED
-        and change.path not in conflicts
+        and change.path not in without_content
         and not _is_kept_elsewhere(repository, top, change)
     ]
+    unstaged += (change for path in sorted(without_content) for change in _past_the_index(repository, top, path))
     return _Work(
-        tuple(change for change in staged if change.path not in conflicts),
-        tuple(tracked),
-        tuple(change.path for change in unstaged if change.kind is DeltaStatus.UNTRACKED),
-        tuple(change for path in sorted(conflicts) for change in _across_conflict(repository, top, path)),
-        frozenset(change.path for change in tracked if change.is_submodule and _DIRTY in change.patch()),
+        tuple(change for change in staged if change.path not in without_content),
+        tuple(unstaged),
+        untracked,
+        frozenset(conflicts),
+        frozenset(change.path for change in unstaged if change.is_submodule and _is_dirty(change.patch())),
     )
 
 
@@ -241,19 +243,17 @@ def _changes(diff: pygit2.Diff) -> list[_Change]:
             delta.old_file.mode,
             delta.new_file.mode,
             delta.old_file.id,
-            partial(_patch_of, diff, number),
+            partial(diff.__getitem__, number),
         )
         for number, delta in enumerate(diff.deltas)
     ]
 
 
-def _patch_of(diff: pygit2.Diff, number: int) -> bytes:
-    patch = diff[number]
-    return patch.data if patch else b""
+def _past_the_index(repository: pygit2.Repository, top: Path, path: bytes) -> Iterator[_Change]:
+    """Yield what leads from HEAD to the work tree, where the index holds no content: in conflicts, intent to add.
 
-
-def _across_conflict(repository: pygit2.Repository, top: Path, path: bytes) -> Iterator[_Change]:
-    """Yield what leads from HEAD to the work tree; a file that became a link, or the reverse, is another file."""
+    A file that became a link, or the reverse, is another file.
+    """
     tree, name = _head_tree(repository), os.fsdecode(path)
     entry = tree[name] if name in tree else None  # noqa: SIM401 - a Tree has no get
     blob = entry if isinstance(entry, pygit2.Blob) else None
@@ -261,14 +261,14 @@ def _across_conflict(repository: pygit2.Repository, top: Path, path: bytes) -> I
     steps = [(old, 0), (0, new)] if old and new and stat.S_IFMT(old) != stat.S_IFMT(new) else [(old, new)]
     for before, after in steps:
         patch = partial(_patch_between, blob if before else None, top / name if after else None)
-        yield _Change(path, DeltaStatus.CONFLICTED, before, after, blob.id if blob else _NO_ID, patch)
+        yield _Change(path, DeltaStatus.MODIFIED, before, after, blob.id if blob else _NO_ID, patch)
 
 
-def _patch_between(blob: pygit2.Blob | None, path: Path | None) -> bytes:
+def _patch_between(blob: pygit2.Blob | None, path: Path | None) -> pygit2.Patch | None:
     if not blob and not path:
-        return b""
+        return None
     content = _content(path) if path else None
-    return pygit2.Patch.create_from(blob, content, flag=_TEXT_AND_BINARY, context_lines=_CONTEXT_LINES).data
+    return pygit2.Patch.create_from(blob, content, flag=_TEXT_AND_BINARY, context_lines=_CONTEXT_LINES)
 
 
 def _mode(path: Path) -> int:
@@ -389,9 +389,8 @@ def _attribute_files(
     chosen = _setting(repository, "core.attributesfile") or f"{own}/git/attributes"
     yield Path("/etc/gitattributes")
     yield Path(re.sub(r"^~(?=/)", lambda _: home, chosen))
-    for path in (*(entry.path for entry in entries), *work.untracked):
-        if path.rpartition(b"/")[2] == b".gitattributes":
-            yield top / os.fsdecode(path)
+    yield from (top / os.fsdecode(entry.path) for entry in entries if entry.is_attributes)
+    yield from (top / os.fsdecode(path) for path in work.untracked if path.rpartition(b"/")[2] == b".gitattributes")
     directory = Path(repository.path)
     yield directory / os.fsdecode(_bytes(directory / "commondir").strip()) / "info" / "attributes"
 
@@ -421,7 +420,7 @@ def _some(paths: list[str]) -> str:
 
 def _patches(name: str, top: Path, work: _Work) -> Write:
     staged = Source(f"HEAD to index of {top}", partial(_chunks, work.staged))
-    unstaged = Source(f"index to work tree of {top}", partial(_chunks, (*work.unstaged, *work.conflicts)))
+    unstaged = Source(f"index to work tree of {top}", partial(_chunks, work.unstaged))
     first = ((f"{name}.staged.diff", staged),) if work.staged else ()
     return Write((*first, (f"{name}.diff", unstaged)), at=("patches",))
 
@@ -433,35 +432,45 @@ def _chunks(changes: tuple[_Change, ...]) -> Iterator[bytes]:
         OSError: a file or object can no longer be read.
     """
     for change in changes:
-        read: Result[bytes, Exception] = safe(exceptions=TROUBLE)(change.patch)()
-        if isinstance(read, Failure):
-            raise OSError(f"{os.fsdecode(change.path)}: {read.failure()}") from read.failure()
-        yield _as_git_applies_it(change, read.unwrap())
+        written: Result[bytes, Exception] = safe(exceptions=TROUBLE)(_as_git_applies_it)(change)
+        if isinstance(written, Failure):
+            raise OSError(f"{os.fsdecode(change.path)}: {written.failure()}") from written.failure()
+        yield written.unwrap()
+
+
+def _as_git_applies_it(change: _Change) -> bytes:
+    """Return the patch under a header that no configuration has a say in; nothing if nothing changed."""
+    patch = change.patch()
+    if patch is None:
+        return b""
+    body = _body(patch.data)
+    ids = patch.delta.old_file.id, patch.delta.new_file.id  # known only now that the work tree was read
+    if ids[0] == ids[1] and change.old_mode == change.new_mode:
+        return b""
+    old, new = _quoted(b"a/" + change.path), _quoted(b"b/" + change.path)
+    lines = [b"diff --git %s %s" % (old, new), *_mode_lines(change)]
+    if ids[0] != ids[1]:
+        mode = b" %o" % change.new_mode if change.old_mode == change.new_mode else b""
+        lines.append(f"index {ids[0]}..{ids[1]}".encode() + mode)
+    if body.startswith(b"@@"):
+        lines.append(b"--- " + (old if change.old_mode else b"/dev/null"))
+        lines.append(b"+++ " + (new if change.new_mode else b"/dev/null"))
+    if change.is_submodule:
+        body = body.replace(_DIRTY, b"\n")
+    return b"\n".join((*lines, body))
 
 
 _DIRTY = b"-dirty\n"
 _BODY = re.compile(rb"^(?=@@ |GIT binary patch$)", re.MULTILINE)
-_IDS = re.compile(rb"^index ([0-9a-f]+)\.\.([0-9a-f]+)", re.MULTILINE)
 
 
-def _as_git_applies_it(change: _Change, patch: bytes) -> bytes:
-    """Return the patch under a header that no configuration has a say in; nothing if nothing changed."""
+def _body(patch: bytes) -> bytes:
     start = _BODY.search(patch)
-    head, body = (patch[: start.start()], patch[start.start() :]) if start else (patch, b"")
-    ids = _IDS.search(head)
-    if change.is_submodule:
-        body = body.replace(_DIRTY, b"\n")
-    same_content = not ids or ids[1] == ids[2]
-    if same_content and change.old_mode == change.new_mode:
-        return b""
-    old, new = _quoted(b"a/" + change.path), _quoted(b"b/" + change.path)
-    lines = [b"diff --git %s %s" % (old, new), *_mode_lines(change)]
-    if ids and not same_content:
-        lines.append(ids[0] + (b" %o" % change.new_mode if change.old_mode == change.new_mode else b""))
-    if body.startswith(b"@@"):
-        lines.append(b"--- " + (old if change.old_mode else b"/dev/null"))
-        lines.append(b"+++ " + (new if change.new_mode else b"/dev/null"))
-    return b"\n".join((*lines, body))
+    return patch[start.start() :] if start else b""
+
+
+def _is_dirty(patch: pygit2.Patch | None) -> bool:
+    return patch is not None and _DIRTY in patch.data
 
 
 def _mode_lines(change: _Change) -> list[bytes]:
