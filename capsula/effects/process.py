@@ -3,8 +3,8 @@
 import os
 import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, chdir, contextmanager, nullcontext, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, chdir, nullcontext, suppress
 from datetime import datetime
 from errno import EAGAIN, ENOENT, ENOEXEC, ENOMEM, ENOTDIR
 from pathlib import Path
@@ -36,7 +36,7 @@ def run(command: Command, stdout_log: Path | None, stderr_log: Path | None) -> O
     cannot be written, or is none, costs a fault and nothing else; one of a stream that shares another's stays empty.
     Returns when the command ends, whatever it leaves behind. From the main thread, signals are passed on to it.
     """
-    with _low_descriptors_taken(), attention() as signals:
+    with attention() as signals:
         streams = opened(stdout_log, stderr_log)
         started, start = datetime.now().astimezone(), monotonic()
         pid = _started(command, streams, signals.mask)
@@ -97,23 +97,6 @@ def _raise_fatally(number: int) -> None:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
     signal.raise_signal(number)
-
-
-@contextmanager
-def _low_descriptors_taken() -> Iterator[None]:
-    """Hold what is closed of standard input, output and error, so that nothing of ours takes its number.
-
-    The command finds them closed as we did, for nothing that Python opens is inherited.
-    """
-    taken = []
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= STDERR:
-        taken.append(descriptor)
-    os.close(descriptor)
-    try:
-        yield
-    finally:
-        for descriptor in taken:
-            os.close(descriptor)
 
 
 def _started(command: Command, streams: Sequence[Stream], mask: frozenset[int]) -> Result[int, Fault]:

@@ -150,16 +150,18 @@ def test_an_inherited_descriptor_reaches_the_command_and_none_of_ours_does(wrapp
     os.close(outlet)
 
 
-def test_what_was_closed_stays_closed(wrapper: Wrapper) -> None:
-    probe = "for number in 0 1 2; do test -e /proc/$$/fd/$number && echo $number >&9; done; exit 0"
-    script = 'exec 9>&1; "$@" <&- >&-'
+@pytest.mark.parametrize(
+    ("closed", "left"),
+    [("<&-", b"1\n2\n"), (">&-", b"0\n2\n"), ("<&- >&-", b"2\n"), ("2>&-", b"0\n1\n"), ("<&- >&- 2>&-", b"")],
+)
+def test_what_was_closed_stays_closed(wrapper: Wrapper, closed: str, left: bytes) -> None:
+    probe = "for number in 0 1 2; do test -e /proc/$$/fd/$number && echo $number >&9; done; exit 3"
+    command = wrapper.argv("sh", "-c", probe)
 
-    ended = subprocess.run(
-        ["sh", "-c", script, "sh", *wrapper.argv("sh", "-c", probe)], capture_output=True, check=False
-    )
+    ended = subprocess.run(["sh", "-c", f'exec 9>&1; "$@" {closed}', "sh", *command], capture_output=True, check=False)
 
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"2\n", b"")
-    assert (wrapper.outcome["sizes"], wrapper.logs) == ([0, 0], (b"", b""))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, left, b"")
+    assert (wrapper.outcome["sizes"], wrapper.logs, wrapper.faults) == ([0, 0], (b"", b""), [])
 
 
 def test_arguments_and_environment_pass_unchanged(wrapper: Wrapper) -> None:
@@ -254,15 +256,15 @@ def test_a_signal_to_the_group_is_not_repeated(wrapper: Wrapper) -> None:
     assert wrapper.logs[0] == b"ready\n" + b"got 1\ngot 12\n" * 2 + b"got 1\n"
 
 
-def test_a_signal_that_the_command_sends_to_its_group_is_not_sent_back(wrapper: Wrapper) -> None:
-    script = LISTENER.replace("sys.stdin", "import os; os.kill(0, 1); sys.stdin")
+def test_a_signal_that_the_command_sends_is_not_sent_back(wrapper: Wrapper) -> None:
+    script = LISTENER.replace("sys.stdin", "import os; os.kill(os.getppid(), 1); sys.stdin")
     process = wrapper.start(sys.executable, "-c", script, "1,12", process_group=0)
-    read_until(_stdout(process), b"got 1\n")
+    read_until(_stdout(process), b"ready\n")
 
     process.send_signal(signal.SIGUSR2)
     read_until(_stdout(process), b"got 12\n")
 
-    assert (_finished(process), wrapper.logs[0]) == (7, b"ready\ngot 1\ngot 12\n")
+    assert (_finished(process), wrapper.logs[0]) == (7, b"ready\ngot 12\n")
 
 
 @pytest.mark.parametrize("platform", ["", ELSEWHERE])
