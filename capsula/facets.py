@@ -1,6 +1,6 @@
 """Facets by name: ours by table, others by entry point; imported only when they are chosen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from math import isfinite
@@ -31,15 +31,16 @@ class Facet(Protocol):
         ...
 
 
-def collectors(config: Config) -> dict[str, Collector]:
+def collectors(config: Config, without: Collection[str] = ()) -> dict[str, Collector]:
     """Return the collectors of the facets that this config chooses, in the order of the document."""
-    ours: dict[str, Collector] = {name: _module(name).collect for name in _chosen(config)}
+    ours: dict[str, Collector] = {name: _module(name).collect for name in _chosen(config) if name not in without}
     return ours | {name: _collector(name) for name in _foreign(config)}
 
 
-def asks(config: Config) -> tuple[Ask, ...]:
+def asks(config: Config, without: Collection[str] = ()) -> tuple[Ask, ...]:
     """Return all that the chosen facets must ask other programs."""
-    askers: list[Asker] = [_module(name).asks for name in _chosen(config) if hasattr(_module(name), "asks")]
+    modules = [_module(name) for name in _chosen(config) if name not in without]
+    askers: list[Asker] = [module.asks for module in modules if hasattr(module, "asks")]
     ours = tuple(ask for asker in askers for ask in asker(config))
     return ours + tuple(ask for name in _foreign(config) for ask in _questions(name, config))
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
-from attrs import frozen
+from attrs import field, frozen
 
 from capsula.core.fault import Fault, Json
 
@@ -50,3 +50,17 @@ class Outcome:
     stderr_size: int
     faults: tuple[Fault, ...]
     """What of the run was lost; paths are ``stdout`` or ``stderr``, or empty if the command could not be started."""
+
+
+@frozen
+class Call:
+    """A function that is called, where it stands, and what it is called with."""
+
+    name: str
+    qualified_name: str
+    """With the names of the module and the classes around it."""
+    source_file: str | None
+    """None where there is no file: in a notebook or at a prompt."""
+    source_line: int | None
+    args: tuple[object, ...] = ()
+    kwargs: Mapping[str, object] = field(factory=dict)

@@ -1,6 +1,7 @@
 """Capturing a context: prepare, look, and keep what was seen in a capsule."""
 
 import os
+from collections.abc import Collection
 from datetime import datetime
 
 from attrs import evolve
@@ -56,11 +57,11 @@ def prepared(config: Config, report: Report = silent) -> Fragment:
     return fragment
 
 
-def looked(config: Config, report: Report = silent) -> Fragment:
-    """Ask what the facets must ask, and collect all of them."""
+def looked(config: Config, report: Report = silent, *, without: Collection[str] = ()) -> Fragment:
+    """Ask what the facets must ask, and collect all of them, or all but some."""
     surroundings = config.surroundings
-    with started(asks(config), surroundings.environ, surroundings.cwd) as answers:
-        fragment = collect(collectors(config), evolve(config, answers=answers))
+    with started(asks(config, without), surroundings.environ, surroundings.cwd) as answers:
+        fragment = collect(collectors(config, without), evolve(config, answers=answers))
     report("collected", effects=len(fragment.effects), faults=len(fragment.faults))
     return fragment
 

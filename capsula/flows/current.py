@@ -18,7 +18,7 @@ class Open:
     id: str
 
 
-_inside: ContextVar[Open | None] = ContextVar("capsula", default=None)
+_innermost: ContextVar[Open | None] = ContextVar("capsula", default=None)
 _calls: dict[str, Open] = {}
 
 
@@ -27,22 +27,31 @@ def current(environ: Mapping[str, str]) -> Open | None:
 
     A thread that a monitored call has started belongs to that call, as long as it is the only one that is open.
     """
-    here = _inside.get()
-    if here is None and len(_calls) == 1:
-        here = next(iter(tuple(_calls.values())), None)
+    here = _innermost.get()
+    if here is None:
+        calls = tuple(_calls.values())
+        here = calls[0] if len(calls) == 1 else None
     return here or _around(environ)
 
 
-@contextmanager
-def inside(call: Open) -> Iterator[None]:
-    """Make a call the innermost one, here and in what is started from here."""
+def opened(call: Open) -> None:
+    """Know that a call is open."""
     _calls[call.id] = call
-    before = _inside.set(call)
+
+
+def closed(call: Open) -> None:
+    """Forget a call."""
+    _calls.pop(call.id, None)
+
+
+@contextmanager
+def innermost(call: Open) -> Iterator[None]:
+    """Make a call the innermost one for what runs in here, and for what is started from here."""
+    token = _innermost.set(call)
     try:
         yield
     finally:
-        _inside.reset(before)
-        _calls.pop(call.id, None)
+        _innermost.reset(token)
 
 
 def _around(environ: Mapping[str, str]) -> Open | None:

@@ -1,0 +1,170 @@
+"""The programmatic way in: the only place, with the decorator, that raises on purpose."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from returns.result import Result, Success
+
+from capsula.core.config import Config
+from capsula.core.fault import Fault
+from capsula.core.fragment import Fragment, joined
+from capsula.core.representation import represented
+from capsula.effects import records
+from capsula.effects.surroundings import surroundings
+from capsula.flows.capsule import Capsule
+from capsula.flows.capture import capture as captured
+from capsula.flows.capture import looked, preparations
+from capsula.flows.current import Open, current
+from capsula.flows.load import load as loaded
+
+Value = TypeVar("Value")
+
+
+class CapsulaError(Exception):
+    """Something that was asked of Capsula could not be done; ``faults`` holds every reason."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = tuple(faults)
+
+    def __reduce__(self) -> tuple[type["CapsulaError"], tuple[tuple[Fault, ...]]]:
+        return type(self), (self.faults,)
+
+
+class CapsulaWarning(UserWarning):
+    """A call could not be recorded as it should; the function was called all the same."""
+
+
+def load(directory: Path | str | None = None) -> Config:
+    """Return the config that holds in a directory, or in the working directory.
+
+    Args:
+        directory: Where ``capsula.toml`` or ``pyproject.toml`` is; left out: here, or the nearest one above.
+
+    Raises:
+        CapsulaError: The configuration has mistakes; it tells all of them.
+
+    Example:
+        >>> config = load()  # doctest: +SKIP
+        >>> config.root, config.settings.capture.include_cpu  # doctest: +SKIP
+        (PosixPath('/path/to/root'), True)
+    """
+    place = None if directory is None else Path(directory)
+    return _or_raise(loaded(place, surroundings((sys.executable,))))
+
+
+def collect(config: Config | None = None) -> Fragment:
+    """Look at the context and keep nothing: no file is opened for writing, and no pre-capture command runs.
+
+    Args:
+        config: What to collect; left out: what the configuration here says.
+
+    Returns:
+        A fragment: ``facts`` is the tree of ``context.json``; ``faults`` is what could not be learned (each with
+        ``path``, ``kind``, ``message``, ``remedy``); ``effects`` is what a capture would do: commands to run, patches
+        to write, files to copy or to move. What an effect will tell is pending: its ``at`` is the place in ``facts``.
+
+    Raises:
+        CapsulaError: There is no ``config``, and the configuration here has mistakes. A facet never raises.
+
+    Example:
+        >>> fragment = collect()  # doctest: +SKIP
+        >>> fragment.facts["git"]["project"]["branch"]  # doctest: +SKIP
+        'main'
+    """
+    config = config or load()
+    return joined(Fragment({}, preparations(config)), looked(config))
+
+
+def capture(config: Config | Path | str | None = None, *, strict: bool = False) -> Capsule:
+    """Capture the context and keep it in a new capsule, as ``capsula capture`` does.
+
+    Args:
+        config: What to capture, or the directory of the configuration; left out: what the configuration here says.
+        strict: Raise if the capsule has any fault. It is kept all the same.
+
+    Returns:
+        The capsule: ``directory``, ``name``, ``documents`` (by file name) and ``faults``.
+
+    Raises:
+        CapsulaError: The configuration has mistakes, a pre-capture command failed, or no capsule could be written.
+    """
+    if not isinstance(config, Config):
+        config = load(config)
+    capsule = _or_raise(captured(config).alt(_alone))
+    if strict and capsule.faults:
+        raise CapsulaError(capsule.faults)
+    return capsule
+
+
+def get_capsule_dir() -> Path:
+    """Return the directory of the capsule that is open here.
+
+    It is that of the innermost monitored call, or else of the monitored command that this process belongs to.
+
+    Raises:
+        CapsulaError: No capsule is open here.
+    """
+    return _open_here().directory
+
+
+def get_capsule_name() -> str:
+    """Return the name of the capsule that is open here: that of its directory.
+
+    Raises:
+        CapsulaError: No capsule is open here.
+    """
+    return _open_here().directory.name
+
+
+def record(name: str, value: object) -> None:
+    """Record a value under ``records`` of the capsule that is open here; the last value of a name counts.
+
+    Without an open capsule it does nothing, so that a program runs alike with and without Capsula. What is no JSON is
+    recorded by its type and a bounded ``repr``. Trouble is one ``CapsulaWarning``.
+
+    Example:
+        >>> record("loss", 0.25)
+    """
+    here = current(os.environ)
+    if here is None:
+        return
+    fragment = represented(value)
+    written = records.record(here.directory, name, fragment.facts)
+    faults = fragment.faults if isinstance(written, Success) else (*fragment.faults, written.failure())
+    warn(faults, stacklevel=3)
+
+
+def warn(faults: Sequence[Fault], *, stacklevel: int) -> None:
+    """Warn of faults once, and never raise: not even where warnings are errors."""
+    if not faults:
+        return
+    import warnings
+
+    told = CapsulaWarning("; ".join(map(str, faults)))
+    try:
+        warnings.warn(told, stacklevel=stacklevel)
+    except CapsulaWarning:
+        sys.stderr.write(f"capsula: {told}\n")
+
+
+def _open_here() -> Open:
+    here = current(os.environ)
+    if here is None:
+        remedy = "call this inside a monitored function, or run the program with `capsula monitor`"
+        raise CapsulaError((Fault("no capsule", "no capsule is open here", remedy),))
+    return here
+
+
+def _or_raise(answer: Result[Value, tuple[Fault, ...]]) -> Value:
+    if isinstance(answer, Success):
+        value: Value = answer.unwrap()
+        return value
+    raise CapsulaError(answer.failure())
+
+
+def _alone(fault: Fault) -> tuple[Fault, ...]:
+    return (fault,)
