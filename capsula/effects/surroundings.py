@@ -8,10 +8,12 @@ from platform import node
 from capsula.core.config import Surroundings
 from capsula.core.fault import Json
 
+_COERCED = {"C.UTF-8", "C.utf8", "UTF-8"}
+
 
 def surroundings(argv: tuple[str, ...] = ()) -> Surroundings:
     """Return what the process is, and the command that it is about to run."""
-    return Surroundings(cwd=_cwd(), environ=dict(os.environ), argv=argv, executable=sys.executable)
+    return Surroundings(cwd=_cwd(), environ=_environ(), argv=argv, executable=sys.executable)
 
 
 def process() -> dict[str, Json]:
@@ -33,7 +35,9 @@ def started(pid: int) -> int | None:
         status = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
-    return int(status.rpartition(b")")[2].split()[19])  # field 22; the command's name, in parentheses, may hold anything
+    return int(
+        status.rpartition(b")")[2].split()[19]
+    )  # field 22; the command's name, in parentheses, may hold anything
 
 
 def _cwd() -> Path:
@@ -41,3 +45,19 @@ def _cwd() -> Path:
         return Path.cwd()
     except FileNotFoundError:  # it was removed; the shell still knows what it was called
         return Path(os.environ.get("PWD", os.sep))
+
+
+def _environ() -> dict[str, str]:
+    """Return the environment that the process was given: in a C locale Python itself adds LC_CTYPE to it."""
+    environ = dict(os.environ)
+    if environ.get("LC_CTYPE") in _COERCED and not _was_given("LC_CTYPE"):
+        del environ["LC_CTYPE"]
+    return environ
+
+
+def _was_given(name: str) -> bool:
+    try:
+        given = Path("/proc/self/environ").read_bytes()
+    except OSError:
+        return True
+    return any(entry.startswith(f"{name}=".encode()) for entry in given.split(b"\0"))

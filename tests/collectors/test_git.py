@@ -355,7 +355,7 @@ def test_a_repository_that_cannot_be_read_costs_only_itself(tmp_path: Path) -> N
     ]
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs: root")
 def test_the_repository_of_another_user_is_not_trusted(tmp_path: Path) -> None:
     top = repository(tmp_path / "r", {})
     for path in (top, top / ".git"):

@@ -10,10 +10,10 @@ from time import monotonic, sleep
 
 import pytest
 from returns.result import Failure, Success
-from wrapping import PATIENCE, Terminal, Wrapper, read_until
 
 from capsula.core.fault import Fault
 from capsula.effects.process import resolved
+from tests.effects.wrapping import PATIENCE, Terminal, Wrapper, read_until
 
 LISTENER = """
 import signal, sys

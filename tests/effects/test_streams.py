@@ -12,7 +12,8 @@ import termios
 from pathlib import Path
 
 import pytest
-from wrapping import PATIENCE, Terminal, Wrapper, read_until
+
+from tests.effects.wrapping import PATIENCE, Terminal, Wrapper, read_until
 
 MIB = 1024 * 1024
 ALL_BYTES = bytes(range(256)) + b"\r\nprogress 1\rprogress 2\r\n" + bytes(reversed(range(256)))

@@ -18,7 +18,7 @@ from capsula.flows.load import LARGEST, load
 NOBODY = 65534
 WITHOUT_CPU = Settings(capture=CaptureSettings(include_cpu=False))
 
-only_for_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+only_for_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs: root")
 
 
 def around(cwd: Path, environ: Mapping[str, str] | None = None) -> Surroundings:

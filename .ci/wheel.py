@@ -1,0 +1,42 @@
+"""Build the wheel, install it into fresh environments, and run the tests against what was installed.
+
+    .venv/bin/python .ci/wheel.py [INTERPRETER]...
+
+Without interpreters: this one. The tests are copied away from the sources, so that nothing but the wheel can be imported.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+TESTS = ("tests", "property_tests", "examples", "pyproject.toml", "README.md", "CHANGELOG.md")
+
+
+def main(interpreters: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        run(sys.executable, "-m", "build", "--wheel", "--outdir", scratch, ROOT)
+        (wheel,) = Path(scratch).glob("*.whl")
+        for number, interpreter in enumerate(interpreters):
+            place = Path(scratch, str(number))
+            place.mkdir()
+            for name in TESTS:
+                copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+                copy(ROOT / name, place / name)
+            environment = place / "environment"
+            run(interpreter, "-m", "venv", environment)
+            python = environment / "bin" / "python"
+            run(python, "-m", "pip", "install", "--quiet", "pip>=25.1")
+            run(python, "-m", "pip", "install", "--quiet", f"{wheel}[examples]", "--group", "test", cwd=place)
+            print(f"== the wheel on {interpreter}", flush=True)
+            run(python, "-P", "-m", "pytest", "-q", cwd=place)
+
+
+def run(*words: str | Path, cwd: Path = ROOT) -> None:
+    subprocess.run([*map(str, words)], cwd=cwd, check=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or [sys.executable])

@@ -1,0 +1,47 @@
+# make demo   run the example under Capsula      make lint    style, types and layers
+# make test   run all tests                      make wheel   build the wheel, test what it installs
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test lint wheel clean
+
+demo: .venv/demo
+	$(BIN)/capsula monitor -i calculate-pi-cli $(BIN)/python examples/calculate_pi_cli.py --seed 1
+	@echo
+	@$(BIN)/capsula list -n 3
+	@echo
+	@echo "All about this run is in the newest directory below ./vault; to read it: $(BIN)/capsula show"
+
+test: .venv/test
+	$(BIN)/python -m pytest
+
+lint: .venv/lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+wheel: .venv/lint
+	$(BIN)/python .ci/wheel.py
+
+.venv/made:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Capsula needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(PIP) install 'pip>=25.1'
+	@touch $@
+
+.venv/demo: .venv/made pyproject.toml
+	$(PIP) install -e '.[examples]'
+	@touch $@
+
+.venv/test: .venv/demo
+	$(PIP) install --group test
+	@touch $@
+
+.venv/lint: .venv/test
+	$(PIP) install --group lint
+	@touch $@
+
+clean:
+	rm -rf .venv dist vault
