@@ -213,6 +213,7 @@ def test_submodules_are_told_with_what_is_recorded_and_what_is_there(tmp_path: P
     ]
     assert fact(fragment, "r", "caveats") == ["changes inside the submodules dirty, moved are not in the patches"]
     assert fact(fragment, "r", "changes") == {"staged": 2, "unstaged": 3, "untracked": 0}
+    assert patches(fragment)["r.diff"].endswith(b"+Subproject commit %s\n" % actual.encode())
     assert given_back(top, tmp_path / "fresh", patches(fragment)) == tracked(top)
 
 
@@ -232,6 +233,8 @@ def test_a_submodule_is_captured_as_a_repository_of_its_own(tmp_path: Path) -> N
 @pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
 def test_files_that_git_was_told_not_to_look_at_are_a_caveat(tmp_path: Path, flag: str, version: str) -> None:
     top = repository(tmp_path / "r", {"dir/hidden.txt": b"1\n", "dir/hidden.txz": b"1\n", "a": b"1\n"})
+    write(top, {"b" * length: b"" for length in range(1, 9)})
+    commit(top)
     git(top, "update-index", f"--index-version={version}")
     git(top, "update-index", flag, "dir/hidden.txz")
     write(top, {"dir/hidden.txz": b"2\n", "a": b"2\n"})
