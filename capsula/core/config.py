@@ -6,7 +6,7 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from capsula.core.ask import Answered, Unasked
-from capsula.core.settings import CaptureSettings, GitSettings, Settings
+from capsula.core.settings import Settings
 
 
 @frozen
@@ -39,7 +39,7 @@ class Config:
         return self.root / self.settings.vault_directory
 
     def focused(self, items: tuple[str, ...]) -> "Config":
-        """Return the config of what is gathered after a run: nothing but the files of the items."""
+        """Return the config of what is gathered after a run: the files of the items."""
         files = {key: value for item in items for key, value in self.settings.monitor.item[item].files.items()}
-        capture = CaptureSettings(include_cpu=False, include_python_packages=False, files=files, git=GitSettings({}))
+        capture = evolve(self.settings.capture, files=files)
         return evolve(self, settings=evolve(self.settings, capture=capture))

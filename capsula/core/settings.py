@@ -34,6 +34,20 @@ class GitSettings:
 
 
 @frozen
+class SourceSettings:
+    """How the state of the source is kept, so that it can be put back: ``[capture.source]``."""
+
+    file_limit: int = 50 * MIB
+    """Bytes of one file; a larger one is listed, not kept."""
+    total_limit: int = 200 * MIB
+    """Bytes of all files that are kept; what is beyond is listed."""
+    withhold: tuple[str, ...] = ()
+    """Globs of further files that are listed, never kept."""
+    keep: tuple[str, ...] = ()
+    """Globs of files that are kept although their names look like those of secrets."""
+
+
+@frozen
 class CaptureSettings:
     """What a context holds: ``[capture]``."""
 
@@ -41,6 +55,12 @@ class CaptureSettings:
     """Whether to capture the CPU."""
     include_python_packages: bool = True
     """Whether to list the Python packages of the interpreter that the command uses."""
+    include_source: bool = True
+    """Whether to keep what differs from the commit, so that the source can be put back byte for byte."""
+    include_system: bool = True
+    """Whether to capture the operating system, and what makes its numbers come out as they do."""
+    include_environment: bool = True
+    """Whether to capture the variables that programs listen to, and a digest of each other one."""
     pre_capture_commands: tuple[str, ...] = ()
     """Command lines that the shell runs in the root directory before anything is captured."""
     pre_capture_time_limit: float = 600
@@ -50,6 +70,7 @@ class CaptureSettings:
     files: Mapping[str, FileSettings] = field(factory=dict)
     """File, directory or glob (relative to the root) to what to do with it."""
     git: GitSettings = GitSettings()
+    source: SourceSettings = SourceSettings()
     facets: Mapping[str, Mapping[str, Json]] = field(factory=dict)
     """Settings of third-party facets by name; a facet runs only if its table is here."""
 
@@ -59,6 +80,10 @@ class ItemSettings:
     """What to keep after a run of this item: ``[monitor.item.NAME]``."""
 
     files: Mapping[str, FileSettings] = field(factory=dict)
+    relative_tolerance: float = 1e-9
+    """How much its numbers may differ in proportion, for a reproduction to be close."""
+    absolute_tolerance: float = 0.0
+    """How much they may differ in any case."""
 
 
 @frozen
@@ -71,6 +96,8 @@ class MonitorSettings:
     """Whether to set PYTHONHASHSEED to a freshly drawn, recorded number where it is unset."""
     output_in_record: int = MIB
     """Bytes of each stream that the record holds as text; the log files hold all of it."""
+    find_outputs: bool = True
+    """Whether to look below the root for files that the command has written, and record their hashes."""
     item: Mapping[str, ItemSettings] = field(factory=dict)
 
 

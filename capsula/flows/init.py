@@ -50,6 +50,15 @@ _STARTER = """\
 # Whether to list the Python packages of the interpreter that runs the command.
 #include-python-packages = true
 
+# Whether to keep what differs from the commit, so that the source can be put back byte for byte.
+#include-source = true
+
+# Whether to capture the operating system, and what makes its numbers come out as they do.
+#include-system = true
+
+# Whether to capture the variables that programs listen to, and a digest of each other one.
+#include-environment = true
+
 # Commands that the shell runs here, in this order, before anything is captured; if one fails, so does the capture.
 #pre-capture-commands = [{check}]
 
@@ -61,6 +70,14 @@ _STARTER = """\
 
 # Git repositories to capture, by name. Left out: {repository}; an empty table: none.
 #git.repositories = {{ project = "." }}
+
+# How much of the source is kept, in bytes; what is beyond is listed.
+#source.file-limit = 52428800
+#source.total-limit = 209715200
+
+# Globs of further files that are never kept, and of files that are, although they are named like secrets.
+#source.withhold = ["private/**"]
+#source.keep = ["tests/data/*.key"]
 
 # Settings of a facet that a plugin provides; it runs only if they are here.
 #facets.my-facet = {{ level = 1 }}
@@ -80,8 +97,15 @@ _STARTER = """\
 # Bytes of each output stream that the record repeats; the log files hold all of it.
 #output-in-record = 1048576
 
+# Whether to look for files below the root that the command has written, and record their hashes.
+#find-outputs = true
+
 # What to keep after a run: here of "capsula monitor -i train ...".
 #item.train.files."results.csv" = {{ hash = "sha256", move = true }}
+
+# How much its numbers may differ, for a reproduction to be close.
+#item.train.relative-tolerance = 1e-9
+#item.train.absolute-tolerance = 0.0
 """
 
 
