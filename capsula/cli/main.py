@@ -7,6 +7,7 @@ from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpForm
 from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
@@ -65,6 +66,9 @@ class Parser(ArgumentParser):
 
 def run(words: Sequence[str]) -> int:
     """Run the command line and return its exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal's encoding may know less than what is shown
     front, rest = split(words, VALUED)
     parser = _parser()
     options = parser.parse_args(front)

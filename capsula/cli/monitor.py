@@ -4,14 +4,18 @@ import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from attrs import evolve
 from returns.result import Success
 
 from capsula.cli.capture import account
 from capsula.cli.console import Console, safe
 from capsula.core.naming import memorable
-from capsula.core.strict import item_mistakes
+from capsula.core.strict import conflicts, item_mistakes
 from capsula.effects.process import die_as
 from capsula.flows.monitor import REFUSED, Monitored, monitor
+
+_TOLD = 3
+"""Faults that the line names."""
 
 MISTAKE = REFUSED
 VALUED = {"-i", "--item", "--json-file"}
@@ -50,7 +54,7 @@ def run(options: Namespace, console: Console) -> int:
         console.mistakes(loaded.failure())
         return MISTAKE
     config = loaded.unwrap()
-    mistakes = item_mistakes(config.settings, items)
+    mistakes = (*item_mistakes(config.settings, items), *conflicts(config.settings, items))
     if mistakes:
         console.mistakes(mistakes)
         return MISTAKE
@@ -65,14 +69,19 @@ def run(options: Namespace, console: Console) -> int:
 
 
 def _tell(monitored: Monitored, console: Console) -> None:
+    """Say in one line what was lost, and in another, to a person, what was kept."""
+    unstarted = [fault for fault in monitored.faults if fault.path == ("started",)]
+    console.mistakes(evolve(fault, path=()) for fault in unstarted)
+    lost = [str(fault).splitlines()[0] for fault in monitored.faults if fault not in unstarted]
     if monitored.capsule is None:
-        console.mistakes(monitored.faults)
+        console.error(safe(f"this run is not recorded: {'; '.join(lost)}"))
         return
-    console.faults(monitored.faults)
     name = memorable(monitored.capsule.header.id)
-    console.note(
-        f"kept {name} in {safe(str(monitored.capsule.directory))} ({monitored.seconds:.2f} s); `capsula show {name}`"
-    )
+    if lost and not console.quiet:
+        more = f"; and {len(lost) - _TOLD} more" if len(lost) > _TOLD else ""
+        console.error(safe(f"not all is recorded: {'; '.join(lost[:_TOLD])}{more}; `capsula show {name}` tells all"))
+    place = safe(str(monitored.capsule.directory))
+    console.note(f"kept {name} in {place} ({monitored.seconds:.2f} s); next: capsula show {name}")
 
 
 def _write(file: Path, monitored: Monitored, console: Console) -> None:

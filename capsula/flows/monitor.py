@@ -24,6 +24,8 @@ from capsula.flows.run import Ending, Run, ended, fact, opened
 STDOUT = "stdout.log"
 STDERR = "stderr.log"
 
+_SIGNALS = {number.value: number.name for number in signal.Signals}  # without the real-time ones
+
 REFUSED = 125
 """Exit status of a command that was not run."""
 INTERRUPTED = 128 + signal.SIGINT
@@ -98,7 +100,7 @@ def _after(config: Config, capsule: Capsule, outcome: Outcome) -> dict[str, Answ
         "stdout": _text(capsule.directory / STDOUT, limit),
         "stderr": fact("") if outcome.merged else _text(capsule.directory / STDERR, limit),
         "exit_code": fact(outcome.exit_code),
-        "signal": fact(signal.Signals(outcome.signal).name if outcome.signal else None),
+        "signal": fact(_SIGNALS.get(outcome.signal, str(outcome.signal)) if outcome.signal else None),
         "started": Failure(unstarted) if unstarted else fact(stamp(outcome.started)),
         "merged": fact(outcome.merged),
         "resources": fact(outcome.resources),

@@ -1,0 +1,447 @@
+"""``capsula monitor``, run as a person does."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.running import PATIENCE, PLAIN, capsula, capsules, document, environment, faults, files, only_capsule
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A directory with a configuration that captures little."""
+    root = tmp_path / "project"
+    root.mkdir()
+    (root / "capsula.toml").write_text(PLAIN)
+    return root
+
+
+def configure(project: Path, text: str) -> None:
+    (project / "capsula.toml").write_text(PLAIN + text)
+
+
+def test_both_streams_are_shown_and_kept_and_the_status_is_the_commands(project: Path) -> None:
+    done = capsula("monitor", "sh", "-c", "echo out; echo err >&2; exit 3", cwd=project)
+
+    capsule = only_capsule(project)
+    after = document(capsule, "post-run-info.json")
+    assert (done.stdout, done.stderr, done.returncode) == ("out\n", "err\n", 3)
+    assert ((capsule / "stdout.log").read_bytes(), (capsule / "stderr.log").read_bytes()) == (b"out\n", b"err\n")
+    assert (after["stdout"], after["stderr"], after["exit_code"]) == ("out\n", "err\n", 3)
+    assert (after["signal"], after["capsula"]["status"]) == (None, "failed")
+
+
+def test_a_run_leaves_its_three_documents_and_its_output(project: Path) -> None:
+    done = capsula("monitor", "true", cwd=project)
+
+    capsule = only_capsule(project)
+    documents = [document(capsule, f"{name}.json") for name in ("context", "pre-run-info", "post-run-info")]
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+    assert files(capsule) == {
+        "context.json",
+        "pre-run-info.json",
+        "post-run-info.json",
+        "stdout.log",
+        "stderr.log",
+    }
+    assert [document["capsula"]["status"] for document in documents] == ["complete", "running", "finished"]
+    assert len({document["capsula"]["id"] for document in documents}) == 1
+
+
+def test_the_capsule_stands_with_status_running_before_the_command_starts(project: Path) -> None:
+    script = "import json, os, sys; print(json.load(open(os.environ['CAPSULA_CAPSULE_DIR'] + '/pre-run-info.json')))"
+
+    done = capsula("monitor", sys.executable, "-c", script, cwd=project)
+
+    assert "'status': 'running'" in done.stdout
+    assert done.returncode == 0
+
+
+def test_all_from_the_first_word_that_is_no_option_is_the_commands(project: Path) -> None:
+    script = "import sys; print(sys.argv[1:])"
+
+    done = capsula("monitor", sys.executable, "-c", script, "-i", "x", "--", "--help", "-C", cwd=project)
+
+    assert (done.stdout, done.returncode) == ("['-i', 'x', '--', '--help', '-C']\n", 0)
+    before = document(only_capsule(project), "pre-run-info.json")
+    assert before["args"] == [sys.executable, "-c", script, "-i", "x", "--", "--help", "-C"]
+
+
+def test_a_first_word_with_a_dash_is_the_commands_after_two_dashes_alone(project: Path) -> None:
+    program = project / "-odd"
+    program.write_text("#!/bin/sh\necho odd\n")
+    program.chmod(0o755)
+    path = f"{project}{os.pathsep}{os.environ['PATH']}"
+
+    refused = capsula("monitor", "-odd", cwd=project, PATH=path)
+    done = capsula("monitor", "--", "-odd", cwd=project, PATH=path)
+
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (125, "", 1)
+    assert (done.returncode, done.stdout) == (0, "odd\n")
+
+
+def test_no_command_is_a_mistake(project: Path) -> None:
+    done = capsula("monitor", cwd=project)
+
+    assert (done.returncode, done.stderr.count("\n"), capsules(project)) == (125, 1, [])
+
+
+def test_an_unknown_item_is_told_before_anything_runs_with_the_known_ones(project: Path) -> None:
+    configure(project, '[monitor.item.training.files]\n"a" = {}\n[monitor.item.testing.files]\n"a" = {}\n')
+
+    done = capsula("monitor", "-i", "trainin", "touch", "ran", cwd=project)
+
+    assert (done.returncode, done.stderr.count("\n")) == (125, 1)
+    assert all(word in done.stderr for word in ("trainin", "training", "testing"))
+    assert not (project / "ran").exists()
+    assert capsules(project) == []
+
+
+def test_items_that_want_different_things_of_one_file_are_refused(project: Path) -> None:
+    configure(project, "[monitor.item.a.files]\nx = { copy = true }\n[monitor.item.b.files]\nx = { move = true }\n")
+
+    done = capsula("monitor", "-i", "a", "-i", "b", "touch", "ran", cwd=project)
+
+    assert (done.returncode, "ran" in files(project)) == (125, False)
+
+
+def test_a_mistake_in_the_configuration_is_told_before_anything_runs(project: Path) -> None:
+    configure(project, "[monitor]\ncaptur = true\n")
+
+    done = capsula("monitor", "touch", "ran", cwd=project)
+
+    assert (done.returncode, "ran" in files(project)) == (125, False)
+    assert "capture" in done.stderr
+
+
+def test_the_files_of_all_items_are_kept_after_the_run(project: Path) -> None:
+    configure(
+        project,
+        """
+[monitor.item.one.files]
+"out/*.csv" = { hash = "sha256", move = true }
+[monitor.item.two.files]
+"log.txt" = { copy = true }
+"never.txt" = { copy = true }
+""",
+    )
+    command = "mkdir out; echo 1 > out/a.csv; echo 2 > out/b.csv; echo 3 > log.txt"
+
+    done = capsula("monitor", "-i", "one", "--item=two", "sh", "-c", command, cwd=project)
+
+    capsule = only_capsule(project)
+    after = document(capsule, "post-run-info.json")
+    assert done.returncode == 0
+    assert {name: entry["kept_as"] for name, entry in after["files"].items()} == {
+        "out/a.csv": "out/a.csv",
+        "out/b.csv": "out/b.csv",
+        "log.txt": "log.txt",
+    }
+    assert ((capsule / "out/a.csv").read_text(), (capsule / "log.txt").read_text()) == ("1\n", "3\n")
+    assert files(project / "out") == set()
+    assert (project / "log.txt").exists()
+    assert faults(after) == [(("files", "never.txt"), "missing")]
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_file_that_was_kept_before_the_run_is_kept_after_it_too(project: Path) -> None:
+    (project / "state.txt").write_text("before")
+    configure(
+        project,
+        '[capture.files]\n"state.txt" = { copy = true }\n[monitor.item.run.files]\n"state.txt" = { copy = true }\n',
+    )
+
+    capsula("monitor", "-i", "run", "sh", "-c", "printf after > state.txt", cwd=project)
+
+    capsule = only_capsule(project)
+    assert (capsule / "state.txt").read_text() == "before"
+    assert (capsule / "after/state.txt").read_text() == "after"
+    assert document(capsule, "post-run-info.json")["files"]["state.txt"]["kept_as"] == "after/state.txt"
+
+
+def test_without_capture_there_is_no_context(project: Path) -> None:
+    configure(project, '[capture.files]\n"capsula.toml" = { copy = true }\n[monitor]\ncapture = false\n')
+
+    done = capsula("monitor", "true", cwd=project)
+
+    assert done.returncode == 0
+    assert files(only_capsule(project)) == {"pre-run-info.json", "post-run-info.json", "stdout.log", "stderr.log"}
+
+
+def test_the_command_knows_its_capsule(project: Path) -> None:
+    script = "import os; print(os.environ['CAPSULA_CAPSULE_DIR'], os.environ['CAPSULA_CAPSULE_NAME'])"
+
+    done = capsula("monitor", sys.executable, "-c", script, cwd=project)
+
+    capsule = only_capsule(project)
+    assert done.stdout == f"{capsule} {capsule.name}\n"
+
+
+def test_the_environment_changes_only_as_the_record_says(project: Path) -> None:
+    script = "import json, os; print(json.dumps(dict(os.environ)))"
+    bare = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=project,
+        env=environment(PYTHONHASHSEED=None),
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+
+    done = capsula("monitor", sys.executable, "-c", script, cwd=project, PYTHONHASHSEED=None)
+
+    changes = document(only_capsule(project), "pre-run-info.json")["environment_changes"]
+    under, without = json.loads(done.stdout), json.loads(bare.stdout)
+    assert {name: under[name] for name in under if under[name] != without.get(name)}.keys() == changes.keys()
+    assert set(changes) == {"CAPSULA_CAPSULE_DIR", "CAPSULA_CAPSULE_NAME", "CAPSULA_CAPSULE_ID", "PYTHONHASHSEED"}
+    assert under["PYTHONHASHSEED"] == changes["PYTHONHASHSEED"]
+    assert without.keys() <= under.keys()
+
+
+def test_a_hash_seed_that_is_set_stays(project: Path) -> None:
+    done = capsula("monitor", "printenv", "PYTHONHASHSEED", cwd=project, PYTHONHASHSEED="7")
+
+    assert done.stdout == "7\n"
+
+
+def test_the_hash_seed_can_be_left_alone(project: Path) -> None:
+    configure(project, "[monitor]\nknown-hash-seed = false\n")
+
+    done = capsula("monitor", "printenv", "PYTHONHASHSEED", cwd=project, PYTHONHASHSEED=None)
+
+    assert (done.stdout, done.returncode) == ("", 1)
+
+
+def test_hashing_stays_random_from_run_to_run_and_is_known(project: Path) -> None:
+    script = "print(hash('capsula'))"
+
+    told = [capsula("monitor", sys.executable, "-c", script, cwd=project, PYTHONHASHSEED=None).stdout for _ in range(2)]
+
+    seeds = [document(each, "pre-run-info.json")["environment_changes"]["PYTHONHASHSEED"] for each in capsules(project)]
+    again = [
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env=environment(PYTHONHASHSEED=seed),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in seeds
+    ]
+    assert sorted(again) == sorted(told)
+    assert told[0] != told[1]
+
+
+def test_output_beyond_the_limit_stands_in_the_record_by_its_last_part(project: Path) -> None:
+    configure(project, "[monitor]\noutput-in-record = 10\n")
+
+    capsula("monitor", "printf", "0123456789abcdefghij", cwd=project)
+
+    capsule = only_capsule(project)
+    after = document(capsule, "post-run-info.json")
+    assert after["stdout"] == "[the first 10 bytes are only in stdout.log]\nabcdefghij"
+    assert after["logs"]["stdout"] == {"file": "stdout.log", "size": 20}
+    assert (capsule / "stdout.log").read_bytes() == b"0123456789abcdefghij"
+
+
+def test_output_that_is_no_text_stops_nothing(project: Path) -> None:
+    script = "import sys; sys.stdout.buffer.write(bytes(range(256)))"
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "capsula", "monitor", sys.executable, "-c", script],
+        cwd=project,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=PATIENCE,
+    )
+
+    capsule = only_capsule(project)
+    assert done.stdout == (capsule / "stdout.log").read_bytes() == bytes(range(256))
+    shown = document(capsule, "post-run-info.json")["stdout"]
+    assert shown == bytes(range(256)).decode("utf-8", "backslashreplace")
+
+
+def test_arguments_that_are_no_text_are_kept_exactly(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "capsula", "monitor", "printf", "%s", b"caf\xe9"],
+        cwd=project,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=PATIENCE,
+    )
+
+    before = document(only_capsule(project), "pre-run-info.json")
+    assert done.stdout == b"caf\xe9"
+    assert before["args"] == ["printf", "%s", "caf\\xe9"]
+    assert before["capsula"]["bytes"] == {"/args/2": "Y2Fm6Q=="}
+
+
+def test_a_command_that_is_not_there_ends_with_127_and_is_recorded(project: Path) -> None:
+    done = capsula("monitor", "no-such-program", cwd=project)
+
+    after = document(only_capsule(project), "post-run-info.json")
+    assert (done.returncode, after["exit_code"], after["capsula"]["status"]) == (127, 127, "failed")
+    assert done.stderr.startswith("capsula: no-such-program: not found")
+    assert faults(after) == [(("started",), "not found")]
+
+
+def test_a_command_that_cannot_be_executed_ends_with_126(project: Path) -> None:
+    done = capsula("monitor", "./capsula.toml", cwd=project)
+
+    assert (done.returncode, document(only_capsule(project), "post-run-info.json")["exit_code"]) == (126, 126)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV, signal.SIGINT])
+def test_a_death_by_signal_is_capsulas_own(project: Path, number: signal.Signals) -> None:
+    done = capsula("monitor", "sh", "-c", f"kill -{number.value} $$", cwd=project)
+
+    after = document(only_capsule(project), "post-run-info.json")
+    status = "interrupted" if number is signal.SIGINT else "killed"
+    assert done.returncode == -number
+    assert (after["exit_code"], after["signal"], after["capsula"]["status"]) == (128 + number, number.name, status)
+
+
+def test_a_shell_sees_143_for_a_command_that_was_terminated(project: Path) -> None:
+    line = f"{sys.executable} -P -m capsula monitor sh -c 'kill -TERM $$'; echo $?"
+
+    done = subprocess.run(
+        ["sh", "-c", line], cwd=project, env=environment(), stdout=subprocess.PIPE, text=True, check=True
+    )
+
+    assert done.stdout == "143\n"
+
+
+def test_where_no_capsule_can_be_made_the_command_runs_all_the_same(project: Path) -> None:
+    (project / "blocked").write_text("")
+    (project / "capsula.toml").write_text('vault-directory = "blocked"\n' + PLAIN)
+
+    done = capsula("monitor", "sh", "-c", "echo out; exit 5", cwd=project)
+
+    assert (done.stdout, done.returncode, done.stderr.count("\n")) == ("out\n", 5, 1)
+    assert str(project / "blocked") in done.stderr
+
+
+def test_where_no_capsule_can_be_made_strict_does_not_run_the_command(project: Path) -> None:
+    (project / "blocked").write_text("")
+    (project / "capsula.toml").write_text('vault-directory = "blocked"\n' + PLAIN)
+
+    done = capsula("monitor", "--strict", "touch", "ran", cwd=project)
+
+    assert (done.returncode, "ran" in files(project)) == (125, False)
+
+
+def test_a_facet_that_fails_does_not_stop_the_command(project: Path) -> None:
+    configure(project, 'environment-variables = ["UNSET_VARIABLE"]\n')
+
+    done = capsula("monitor", "sh", "-c", "echo out; exit 5", cwd=project)
+
+    assert (done.stdout, done.returncode, done.stderr.count("\n")) == ("out\n", 5, 1)
+    assert "UNSET_VARIABLE" in done.stderr
+
+
+def test_a_facet_that_fails_stops_the_command_under_strict_alone(project: Path) -> None:
+    configure(project, 'environment-variables = ["UNSET_VARIABLE"]\n')
+
+    done = capsula("monitor", "--strict", "touch", "ran", cwd=project)
+
+    assert (done.returncode, "ran" in files(project), capsules(project)) == (125, False, [])
+
+
+def test_trouble_after_the_start_never_changes_the_status_even_under_strict(project: Path) -> None:
+    done = capsula("monitor", "--strict", "sh", "-c", "rm -rf vault; echo out; exit 5", cwd=project)
+
+    assert (done.stdout, done.returncode) == ("out\n", 5)
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_pre_capture_command_that_fails_costs_no_run(project: Path) -> None:
+    configure(project, 'pre-capture-commands = ["echo because; exit 4"]\n')
+
+    done = capsula("monitor", "sh", "-c", "exit 5", cwd=project)
+
+    context = document(only_capsule(project), "context.json")
+    assert (done.returncode, done.stderr.count("\n")) == (5, 1)
+    assert faults(context) == [(("pre_capture_commands", "1"), "pre-capture")]
+    assert context["cwd"] == str(project)
+
+
+def test_a_program_records_values_across_the_process_boundary(project: Path) -> None:
+    script = """
+import subprocess, sys, capsula
+capsula.record("loss", 0.5)
+capsula.record("loss", 0.25)
+subprocess.run([sys.executable, "-c", "import capsula; capsula.record('child', [1, None])"], check=True)
+"""
+
+    done = capsula("monitor", sys.executable, "-c", script, cwd=project)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert document(only_capsule(project), "post-run-info.json")["records"] == {"loss": 0.25, "child": [1, None]}
+
+
+def test_a_run_inside_a_run_knows_its_parent(project: Path) -> None:
+    done = capsula("monitor", sys.executable, "-P", "-m", "capsula", "monitor", "true", cwd=project)
+
+    outer, inner = sorted(
+        (document(capsule, "post-run-info.json")["capsula"] for capsule in capsules(project)),
+        key=lambda each: "parent" in each,
+    )
+    assert done.returncode == 0
+    assert inner["parent"] == outer["id"]
+
+
+def test_the_account_of_a_run_is_written_where_it_is_wanted(project: Path) -> None:
+    done = capsula("monitor", "--json-file", "account.json", "sh", "-c", "exit 3", cwd=project)
+
+    capsule = only_capsule(project)
+    account = json.loads((project / "account.json").read_text())
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+    assert (account["exit_code"], account["capsule"]["directory"], account["faults"]) == (3, str(capsule), [])
+
+
+def test_without_any_configuration_the_first_run_works(tmp_path: Path) -> None:
+    done = capsula("monitor", sys.executable, "-c", "print(7)", cwd=tmp_path)
+
+    context = document(only_capsule(tmp_path), "context.json")
+    assert (done.stdout, done.stderr, done.returncode) == ("7\n", "", 0)
+    assert context["root_directory"] == str(tmp_path)
+    assert (context["git"], context["files"]) == ({}, {})
+    assert context["cpu"]["count"] == os.cpu_count()
+    assert context["python_packages"]["interpreter"]["executable"] == sys.executable
+
+
+def test_the_input_of_the_command_is_the_callers(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "capsula", "monitor", "cat"],
+        cwd=project,
+        env=environment(),
+        input=b"\x00in\xff",
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=PATIENCE,
+    )
+
+    assert done.stdout == b"\x00in\xff"
+
+
+def test_streams_that_are_one_file_stay_in_order_and_are_kept_as_one(project: Path) -> None:
+    with (project / "both.txt").open("wb") as both:
+        subprocess.run(
+            [sys.executable, "-P", "-m", "capsula", "monitor", "sh", "-c", "echo 1; echo 2 >&2; echo 3"],
+            cwd=project,
+            env=environment(),
+            stdout=both,
+            stderr=both,
+            check=True,
+            timeout=PATIENCE,
+        )
+
+    after = document(only_capsule(project), "post-run-info.json")
+    assert (project / "both.txt").read_text() == "1\n2\n3\n"
+    assert (after["stdout"], after["stderr"], after["merged"]) == ("1\n2\n3\n", "", True)

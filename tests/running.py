@@ -1,0 +1,77 @@
+"""Running the command line as a person does, and reading what it left."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from capsula.core.fault import Json
+
+PATIENCE = 60
+"""Seconds after which something hangs."""
+
+PLAIN = """
+[capture]
+include-cpu = false
+include-python-packages = false
+include-source = false
+include-system = false
+include-environment = false
+"""
+"""A configuration that captures only what costs nothing."""
+
+
+def capsula(*words: str, cwd: Path, **changes: str | None) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a directory; ``changes`` are set in its environment, or removed."""
+    return subprocess.run(
+        [sys.executable, "-P", "-m", "capsula", *words],
+        cwd=cwd,
+        env=environment(**changes),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def environment(**changes: str | None) -> dict[str, str]:
+    """Return the environment of this process with changes, and nothing of a capsule around the tests."""
+    whole = {name: value for name, value in os.environ.items() if not name.startswith("CAPSULA_")}
+    whole |= {name: value for name, value in changes.items() if value is not None}
+    return {name: value for name, value in whole.items() if changes.get(name, "") is not None}
+
+
+def capsules(root: Path) -> list[Path]:
+    """Return the capsules in the vault of a root, by name."""
+    vault = root / "vault"
+    return (
+        sorted(path for path in vault.iterdir() if path.name not in {".gitignore", ".capsula"})
+        if vault.is_dir()
+        else []
+    )
+
+
+def only_capsule(root: Path) -> Path:
+    (capsule,) = capsules(root)
+    return capsule
+
+
+def document(capsule: Path, name: str) -> dict[str, Json]:
+    """Return a document of a capsule as any reader of JSON sees it."""
+    read: dict[str, Json] = json.loads((capsule / name).read_text())
+    return read
+
+
+def faults(document: Mapping[str, Json]) -> list[tuple[tuple[str, ...], str]]:
+    """Return the place and the kind of each fault of a document."""
+    header = document["capsula"]
+    assert isinstance(header, dict)
+    return [(tuple(fault["path"]), fault["kind"]) for fault in header["faults"]]
+
+
+def files(folder: Path) -> set[str]:
+    """Return the paths of all files below a folder, relative to it."""
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
