@@ -6,8 +6,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-
-from capsula.core.fault import Json
+from typing import Any
 
 PATIENCE = 60
 """Seconds after which something hangs."""
@@ -59,16 +58,15 @@ def only_capsule(root: Path) -> Path:
     return capsule
 
 
-def document(capsule: Path, name: str) -> dict[str, Json]:
+def document(capsule: Path, name: str) -> dict[str, Any]:
     """Return a document of a capsule as any reader of JSON sees it."""
-    read: dict[str, Json] = json.loads((capsule / name).read_text())
+    read: dict[str, Any] = json.loads((capsule / name).read_text())
     return read
 
 
-def faults(document: Mapping[str, Json]) -> list[tuple[tuple[str, ...], str]]:
+def faults(document: Mapping[str, Any]) -> list[tuple[tuple[str, ...], str]]:
     """Return the place and the kind of each fault of a document."""
     header = document["capsula"]
-    assert isinstance(header, dict)
     return [(tuple(fault["path"]), fault["kind"]) for fault in header["faults"]]
 
 
