@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,10 +18,16 @@ from capsula.effects.surroundings import surroundings
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import capture as captured
 from capsula.flows.capture import looked, preparations
-from capsula.flows.current import Open, current
+from capsula.flows.current import Open, current, is_doubtful
 from capsula.flows.load import load as loaded
 
 Value = TypeVar("Value")
+
+_DOUBT = Fault(
+    "doubtful",
+    "this thread may belong to any of several monitored calls",
+    "start its work with contextvars.copy_context().run",
+)
 
 
 class CapsulaError(Exception):
@@ -126,16 +133,17 @@ def record(name: str, value: object) -> None:
     Without an open capsule it does nothing, so that a program runs alike with and without Capsula. What is no JSON is
     recorded by its type and a bounded ``repr``. Trouble is one ``CapsulaWarning``.
 
+    A thread belongs to the call during which it was started. Where several calls run at once, or a thread is used
+    again by the next call, start its work with ``contextvars.copy_context().run`` or ``asyncio.to_thread``.
+
     Example:
         >>> record("loss", 0.25)
     """
     here = current(os.environ)
     if here is None:
-        return
-    fragment = represented(value)
-    written = records.record(here.directory, name, fragment.facts)
-    faults = fragment.faults if isinstance(written, Success) else (*fragment.faults, written.failure())
-    warn(faults, stacklevel=3)
+        warn((_DOUBT,) if is_doubtful() else (), stacklevel=3)
+    else:
+        warn(_recorded(here, name, value), stacklevel=3)
 
 
 def warn(faults: Sequence[Fault], *, stacklevel: int) -> None:
@@ -147,12 +155,28 @@ def warn(faults: Sequence[Fault], *, stacklevel: int) -> None:
     told = CapsulaWarning("; ".join(map(str, faults)))
     try:
         warnings.warn(told, stacklevel=stacklevel)
-    except CapsulaWarning:
-        sys.stderr.write(f"capsula: {told}\n")
+    except Exception:  # the warning itself, or whatever a program shows its warnings with
+        _last_word(told)
+
+
+def _last_word(told: CapsulaWarning) -> None:
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):  # it may be closed
+            sys.stderr.write(f"capsula: {told}\n")
+
+
+def _recorded(here: Open, name: str, value: object) -> tuple[Fault, ...]:
+    if not here.directory.is_dir():  # it would be made again, and hold nothing else
+        return (Fault("missing", f"{name} could not be recorded: {here.directory} is gone"),)
+    fragment = represented(value)
+    written = records.record(here.directory, name, fragment.facts)
+    return fragment.faults if isinstance(written, Success) else (*fragment.faults, written.failure())
 
 
 def _open_here() -> Open:
     here = current(os.environ)
+    if here is None and is_doubtful():
+        raise CapsulaError((_DOUBT,))
     if here is None:
         remedy = "call this inside a monitored function, or run the program with `capsula monitor`"
         raise CapsulaError((Fault("no capsule", "no capsule is open here", remedy),))

@@ -2,6 +2,9 @@
 
 import functools
 import inspect
+import os
+import sys
+import types
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -10,7 +13,7 @@ from types import CodeType
 from typing import Any, ParamSpec, TypeVar, overload
 
 from attrs import evolve
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Result, Success, safe
 
 from capsula.api import CapsulaError, warn
 from capsula.core.config import Config
@@ -69,7 +72,7 @@ def monitor(
         decorated: Callable[..., Any] = _decorated(directory, Wish())
         return decorated
     # Relative directories are seen from where the function was decorated, wherever it is called later.
-    place = None if directory is None else Path(directory).absolute()
+    place = None if directory is None else _absolute(Path(directory))
     named = (items,) if isinstance(items, str) else tuple(items)
     wish = Wish(place, named, include_return_value, strict)
     return lambda function: _decorated(function, wish)
@@ -78,6 +81,8 @@ def monitor(
 def _decorated(function: Any, wish: Wish) -> Any:
     if isinstance(function, (classmethod, staticmethod)):
         return type(function)(_decorated(function.__func__, wish))
+    if not callable(function):
+        raise TypeError(f"capsula.monitor decorates functions, not {type(function).__name__} objects")
     recorder = _Recorder(function, wish)
     if inspect.isasyncgenfunction(function):
         wrapper = _async_generator_function(function, recorder)
@@ -92,7 +97,7 @@ def _decorated(function: Any, wish: Wish) -> Any:
 
 def _function(function: Callable[..., object], recorder: "_Recorder") -> Callable[..., object]:
     def call(*args: object, **kwargs: object) -> object:
-        with recorder.recording(args, kwargs) as recording, recording.innermost():
+        with recorder.recording(args, kwargs) as recording, recording.running, recording.innermost():
             return recording.returned(function(*args, **kwargs))
 
     return call
@@ -102,8 +107,8 @@ def _coroutine_function(
     function: Callable[..., Coroutine[Any, Any, object]], recorder: "_Recorder"
 ) -> Callable[..., object]:
     async def call(*args: object, **kwargs: object) -> object:
-        with recorder.recording(args, kwargs) as recording, recording.innermost():
-            return recording.returned(await function(*args, **kwargs))
+        with recorder.recording(args, kwargs) as recording, recording.running:
+            return recording.returned(await _Steps(function(*args, **kwargs).__await__(), recording))
 
     return call
 
@@ -113,26 +118,24 @@ def _generator_function(
 ) -> Callable[..., object]:
     def call(*args: object, **kwargs: object) -> Generator[object, object, object]:
         with recorder.recording(args, kwargs) as recording:
-            generator = function(*args, **kwargs)
-            step: Callable[[Any], object] = generator.send
-            sent: object = None
+            steps = _Steps(function(*args, **kwargs), recording)
+            step: Callable[[], object] = steps.__next__
             while True:
-                # Between two steps it is the caller that runs, which is not inside of this call.
-                with recording.innermost():
-                    try:
-                        value = step(sent)
-                    except StopIteration as stop:
-                        return recording.returned(stop.value)
+                # What goes in and out must not live longer than it would, so nothing here holds on to it.
                 try:
-                    step, sent = generator.send, (yield value)
-                except GeneratorExit:
-                    with recording.innermost():
-                        generator.close()
-                    raise
+                    with recording.running:
+                        held = [step()]
+                except StopIteration as stop:
+                    return recording.returned(stop.value)
+                finally:
+                    del step
+                try:
+                    step = functools.partial(steps.send, (yield held.pop()))
                 except BaseException as error:
-                    step, sent = generator.throw, error
+                    step = functools.partial(steps.throw, error)
 
-    return call
+    code = _code_of(function)
+    return types.coroutine(call) if code and code.co_flags & inspect.CO_ITERABLE_COROUTINE else call
 
 
 def _async_generator_function(
@@ -141,24 +144,61 @@ def _async_generator_function(
     async def call(*args: object, **kwargs: object) -> AsyncGenerator[object, object]:
         with recorder.recording(args, kwargs) as recording:
             generator = function(*args, **kwargs)
-            step: Callable[[Any], Awaitable[object]] = generator.asend
-            sent: object = None
+            step = _first_step(generator)
             while True:
-                with recording.innermost():
-                    try:
-                        value = await step(sent)
-                    except StopAsyncIteration:
-                        return
                 try:
-                    step, sent = generator.asend, (yield value)
-                except GeneratorExit:
-                    with recording.innermost():
-                        await generator.aclose()
-                    raise
+                    with recording.running:
+                        held = [await _Steps(step.__await__(), recording)]
+                except StopAsyncIteration:
+                    return
+                finally:
+                    del step
+                try:
+                    step = generator.asend((yield held.pop()))
                 except BaseException as error:
-                    step, sent = generator.athrow, error
+                    step = generator.athrow(error)
 
     return call
+
+
+def _first_step(generator: AsyncGenerator[object, object]) -> Awaitable[object]:
+    """Begin with a generator unknown to the event loop: it is closed by the one around it, and by no one else."""
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return generator.asend(None)
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
+class _Steps:
+    """A generator, or a coroutine's: during each of its steps, and not in between, its call is the innermost one."""
+
+    def __init__(self, steps: Any, recording: "_Recording") -> None:
+        self._steps = steps
+        self._recording = recording
+
+    def __await__(self) -> "_Steps":
+        return self
+
+    def __iter__(self) -> "_Steps":
+        return self
+
+    def __next__(self) -> object:
+        with self._recording.innermost():
+            return self._steps.__next__()
+
+    def send(self, value: object) -> object:
+        with self._recording.innermost():
+            return self._steps.send(value)
+
+    def throw(self, *error: Any) -> object:
+        with self._recording.innermost():
+            return self._steps.throw(*error)
+
+    def close(self) -> None:
+        with self._recording.innermost():
+            self._steps.close()
 
 
 class _Recorder:
@@ -175,7 +215,7 @@ class _Recorder:
         answer = self._begun(call)
         if isinstance(answer, Success):
             opened = answer.unwrap()
-            warn(opened.capsule.faults if self.wish.strict else (), stacklevel=_CALLER)
+            warn(opened.faults, stacklevel=_CALLER)
             return _Recording(opened, self.wish)
         if self.wish.strict:
             raise CapsulaError(answer.failure())
@@ -196,6 +236,8 @@ class _Recording:
 
     def __init__(self, opened: Opened | None, wish: Wish) -> None:
         self._opened = opened
+        self._open = opened.open if opened else None
+        self.running: AbstractContextManager[None] = current.Running(self._open) if self._open else nullcontext()
         self._wish = wish
         self._value: object = None
         self._begun = perf_counter()
@@ -207,17 +249,14 @@ class _Recording:
 
     def innermost(self) -> AbstractContextManager[None]:
         """Return what makes this call the innermost one."""
-        return current.innermost(self._opened.open) if self._opened else nullcontext()
+        return current.Innermost(self._open) if self._open else nullcontext()
 
     def __enter__(self) -> "_Recording":
-        if self._opened:
-            current.opened(self._opened.open)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if self._opened:
             run_time = perf_counter() - self._begun
-            current.closed(self._opened.open)
             warn(self._closed(self._opened, error, run_time), stacklevel=_CALLER)
 
     def _closed(self, opened: Opened, error: BaseException | None, run_time: float) -> tuple[Fault, ...]:
@@ -231,16 +270,33 @@ class _Recording:
 
 
 def _place_of(function: Callable[..., object]) -> Call:
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    name = getattr(function, "__name__", type(function).__name__)
-    within = getattr(function, "__qualname__", name)
-    source = Path(code.co_filename).absolute() if isinstance(code, CodeType) else None
+    named = _within(function)
+    name = getattr(named, "__name__", type(named).__name__)
+    qualified = getattr(named, "__qualname__", type(named).__qualname__)
+    code = _code_of(function)
+    source = _absolute(Path(code.co_filename)) if code else None
     return Call(
         name=name,
-        qualified_name=f"{getattr(function, '__module__', None) or '?'}.{within}",
-        source_file=str(source) if source and source.is_file() else None,
-        source_line=code.co_firstlineno if isinstance(code, CodeType) else None,
+        qualified_name=f"{getattr(named, '__module__', None) or '?'}.{qualified}",
+        source_file=str(source) if source and os.path.isfile(source) else None,  # noqa: PTH113  # it never raises
+        source_line=code.co_firstlineno if code else None,
     )
+
+
+def _code_of(function: Callable[..., object]) -> CodeType | None:
+    bare = inspect.unwrap(_within(function))
+    code = getattr(bare, "__code__", None) or getattr(type(bare).__call__, "__code__", None)
+    return code if isinstance(code, CodeType) else None
+
+
+def _within(function: Callable[..., object]) -> Callable[..., object]:
+    """Return the function that a partial one calls in the end."""
+    return _within(function.func) if isinstance(function, functools.partial) else function
+
+
+def _absolute(path: Path) -> Path:
+    """Return a path as seen from the working directory, or as it is where there is none any more."""
+    return safe(exceptions=(OSError,))(path.absolute)().value_or(path)
 
 
 def _bug(bug: Exception) -> Fault:

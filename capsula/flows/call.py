@@ -4,13 +4,14 @@ import os
 import sys
 from datetime import datetime
 from pathlib import Path
+from traceback import TracebackException
 
 from attrs import evolve, frozen
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Result, Success, safe
 
 from capsula.core.config import Config
 from capsula.core.fault import Fault
-from capsula.core.fragment import Answer, Fragment, joined
+from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.representation import represented
 from capsula.core.run import Call
 from capsula.core.strict import item_mistakes
@@ -24,6 +25,8 @@ from capsula.flows.run import Ending, Run, ended, fact, opened
 _LONGEST_MESSAGE = 4 * 1024
 _LONGEST_DETAILS = 64 * 1024
 
+_VALUES = frozenset({"args", "kwargs", "return_value", "exception_info"})
+_OURS = str(Path(__file__).parents[1]) + os.sep
 _UNCHANGING = frozenset({"cpu", "platform", "python_packages"})
 _known: dict[tuple[bool, bool], Fragment] = {}
 
@@ -51,7 +54,12 @@ class Opened:
     @property
     def open(self) -> Open:
         """What is known of it where it is the innermost call."""
-        return Open(self.capsule.directory, self.capsule.header.id)
+        return Open(self.capsule.directory, self.capsule.header.id, self.capsule.header.parent)
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What of its record, so far, is not as it was wanted."""
+        return _trouble(self.capsule.faults)
 
 
 def configured(wish: Wish, call: Call) -> Result[Config, tuple[Fault, ...]]:
@@ -70,7 +78,12 @@ def begun(config: Config, wish: Wish, call: Call) -> Result[Opened, tuple[Fault,
     context = joined(prepared(config), _context(config)) if config.settings.monitor.capture else None
     if wish.strict and context and context.faults:
         return Failure(context.faults)
-    return opened(plan, _before(call), context).alt(_alone).map(lambda capsule: Opened(plan, capsule, os.getpid()))
+    return (
+        opened(plan, _before(call), context)
+        .alt(_alone)
+        .map(lambda capsule: Opened(plan, capsule, os.getpid()))
+        .bind(_refused if wish.strict else Success)
+    )
 
 
 def returned(call: Opened, value: object, run_time: float, *, include: bool) -> tuple[Fault, ...]:
@@ -83,6 +96,13 @@ def raised(call: Opened, error: BaseException, run_time: float, *, include: bool
     """Close the capsule of a call that raised."""
     answers = {"return_value": fact(None)} if include else {}
     return _closed(call, run_time, {**answers, "exception_info": _exception_info(error)}, _status(error))
+
+
+def _refused(call: Opened) -> Result[Opened, tuple[Fault, ...]]:
+    """Close the capsule of a call that has faults already; it is not to be."""
+    if call.faults:
+        return Failure(call.faults + _closed(call, 0.0, {"exception_info": fact(None)}, "refused"))
+    return Success(call)
 
 
 def _judged(config: Config, mistakes: tuple[Fault, ...]) -> Result[Config, tuple[Fault, ...]]:
@@ -120,25 +140,52 @@ def _before(call: Call) -> dict[str, Answer]:
 
 
 def _closed(call: Opened, run_time: float, answers: dict[str, Answer], status: str) -> tuple[Fault, ...]:
+    """Close the capsule of a call, and return what has gone wrong since it was opened."""
     if os.getpid() != call.process:
         return ()
     ending = Ending(datetime.now().astimezone(), run_time, status, answers)
     closing = ended(call.plan, call.capsule, ending)
-    return () if isinstance(closing, Success) else (closing.failure(),)
+    if isinstance(closing, Success):
+        return _trouble(closing.unwrap().faults[len(call.capsule.faults) :])
+    return (closing.failure(),)
+
+
+def _trouble(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """Return the faults that are not about values of the user's, which need not be JSON, or short."""
+    return tuple(fault for fault in faults if not _VALUES.intersection(fault.path[:1]))
 
 
 def _exception_info(error: BaseException) -> Answer:
-    from traceback import TracebackException
-
-    told = TracebackException.from_exception(error)
-    if told.stack:
-        del told.stack[0]  # the frame of Capsula, around the call
-    facts = {
-        "error_type": type(error).__name__,
-        "error_message": str(told)[:_LONGEST_MESSAGE],
-        "error_details": "".join(told.format())[-_LONGEST_DETAILS:],
+    """Return what is known of an exception, whose own methods may raise as well."""
+    told = _told(error)
+    answers: dict[str, Answer] = {
+        "error_type": fact(type(error).__name__),
+        "error_message": told.bind(_message),
+        "error_details": told.bind(_details),
     }
-    return fact(facts)
+    return Success(gather(answers))
+
+
+def _told(error: BaseException) -> Result[TracebackException, Fault]:
+    return _foreign(TracebackException.from_exception)(error).alt(_untellable)
+
+
+def _message(told: TracebackException) -> Answer:
+    return _foreign(str)(told).alt(_untellable).bind(lambda text: fact(text[:_LONGEST_MESSAGE]))
+
+
+def _details(told: TracebackException) -> Answer:
+    told.stack[:] = [frame for frame in told.stack if not frame.filename.startswith(_OURS)]
+    lines = _foreign(lambda: "".join(told.format()))()
+    return lines.alt(_untellable).bind(lambda text: fact(text[-_LONGEST_DETAILS:]))
+
+
+_foreign = safe(exceptions=(Exception,))
+"""Around what asks the user's objects, whose methods raise what they like."""
+
+
+def _untellable(trouble: Exception) -> Fault:
+    return Fault("unrepresentable", f"telling it raised {type(trouble).__name__}")
 
 
 def _status(error: BaseException) -> str:

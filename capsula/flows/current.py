@@ -1,9 +1,10 @@
 """The capsule that is open here: of the innermost monitored call, or of the monitored command around this process."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+import threading
+from collections.abc import Mapping
+from contextvars import ContextVar, Token
 from pathlib import Path
+from weakref import WeakSet
 
 from attrs import frozen
 
@@ -12,46 +13,73 @@ from capsula.flows.environment import DIRECTORY, ID
 
 @frozen
 class Open:
-    """An open capsule: its directory and its id."""
+    """An open capsule: its directory, its id, and the id of the one that it was opened in."""
 
     directory: Path
     id: str
+    parent: str | None = None
 
 
 _innermost: ContextVar[Open | None] = ContextVar("capsula", default=None)
-_calls: dict[str, Open] = {}
+_running: dict[str, tuple[Open, WeakSet[threading.Thread]]] = {}
+"""The calls that run by id, each with the threads that were there before it."""
 
 
 def current(environ: Mapping[str, str]) -> Open | None:
     """Return the capsule that is open here, or none.
 
-    A thread that a monitored call has started belongs to that call, as long as it is the only one that is open.
+    A thread that was started while a monitored call ran belongs to it; while several did that are not nested, to none.
     """
     here = _innermost.get()
-    if here is None:
-        calls = tuple(_calls.values())
-        here = calls[0] if len(calls) == 1 else None
-    return here or _around(environ)
+    if here is not None:
+        return here
+    calls = _calls_of_thread()
+    return calls[0] if len(calls) == 1 else _around(environ)
 
 
-def opened(call: Open) -> None:
-    """Know that a call is open."""
-    _calls[call.id] = call
+def is_doubtful() -> bool:
+    """Tell whether this thread may belong to more than one call."""
+    return _innermost.get() is None and len(_calls_of_thread()) > 1
 
 
-def closed(call: Open) -> None:
-    """Forget a call."""
-    _calls.pop(call.id, None)
+class Running:
+    """A context in which a call runs, and may start threads: again and again, if it is a generator's."""
+
+    __slots__ = ("_call", "_earlier")
+
+    def __init__(self, call: Open) -> None:
+        self._call = call
+        self._earlier = WeakSet(threading.enumerate())
+
+    def __enter__(self) -> None:
+        _running[self._call.id] = (self._call, self._earlier)
+
+    def __exit__(self, *left: object) -> None:
+        _running.pop(self._call.id, None)
 
 
-@contextmanager
-def innermost(call: Open) -> Iterator[None]:
-    """Make a call the innermost one for what runs in here, and for what is started from here."""
-    token = _innermost.set(call)
-    try:
-        yield
-    finally:
-        _innermost.reset(token)
+class Innermost:
+    """A context in which a call is the innermost one, also for what is started from here."""
+
+    # A generator made into a context manager would write to the exceptions that pass through it.
+    __slots__ = ("_call", "_token")
+
+    def __init__(self, call: Open) -> None:
+        self._call = call
+
+    def __enter__(self) -> None:
+        self._token: Token[Open | None] = _innermost.set(self._call)
+
+    def __exit__(self, *left: object) -> None:
+        _innermost.reset(self._token)
+
+
+def _calls_of_thread() -> list[Open]:
+    """Return the innermost calls that may have started this thread, whose context was empty at its start."""
+    thread = threading.current_thread()
+    calls = [call for call, earlier in tuple(_running.values()) if thread not in earlier]
+    outer = {call.parent for call in calls}
+    return [call for call in calls if call.id not in outer]
 
 
 def _around(environ: Mapping[str, str]) -> Open | None:
