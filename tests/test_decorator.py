@@ -952,6 +952,27 @@ def test_a_thread_belongs_to_the_call_that_started_it(root: Path) -> None:
     assert [record["records"] for record in afters(root)] == [{"who": "outer"}, {"who": "inner"}]
 
 
+def test_a_call_in_a_thread_is_inside_of_no_call_that_happens_to_run(root: Path) -> None:
+    opened, ended = threading.Event(), threading.Event()
+
+    @capsula.monitor(root)
+    def long() -> None:
+        opened.set()
+        ended.wait(30)
+
+    @capsula.monitor(root)
+    def short() -> None: ...
+
+    thread = threading.Thread(target=long)
+    thread.start()
+    opened.wait(30)
+    _in_a_thread(short)
+    ended.set()
+    thread.join()
+
+    assert [record["capsula"].get("parent") for record in befores(root)] == [None, None]
+
+
 def test_a_thread_that_is_started_between_the_steps_of_a_generator_is_its_callers(root: Path) -> None:
     @capsula.monitor(root)
     def generator() -> Iterator[None]:
@@ -1367,3 +1388,13 @@ print(forks)
     done = run(root, source)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "[]\n", "")
+
+
+def test_a_type_checker_sees_the_signatures_of_the_bare_functions() -> None:
+    pytest.importorskip("mypy")
+    folder = Path(__file__).parent
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--config-file="]
+
+    done = subprocess.run([*command, "typing/decorated.py"], cwd=folder, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Success: no issues found in 1 source file\n", "")

@@ -18,7 +18,7 @@ from capsula.core.strict import item_mistakes
 from capsula.effects.surroundings import surroundings
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import header, looked, prepared
-from capsula.flows.current import Open, current
+from capsula.flows.current import Open, enclosing
 from capsula.flows.load import load
 from capsula.flows.run import Ending, Run, ended, fact, opened
 
@@ -73,7 +73,7 @@ def configured(wish: Wish, call: Call) -> Result[Config, tuple[Fault, ...]]:
 def begun(config: Config, wish: Wish, call: Call) -> Result[Opened, tuple[Fault, ...]]:
     """Open a capsule for a call. Under a strict wish any fault is a failure, and the function is not to be called."""
     config = evolve(config, surroundings=surroundings((sys.executable,)))
-    around = current(config.surroundings.environ)
+    around = enclosing(config.surroundings.environ)
     plan = Run(config, wish.items, header(config, "fast", around.id if around else None))
     context = joined(prepared(config), _context(config)) if config.settings.monitor.capture else None
     if wish.strict and context and context.faults:

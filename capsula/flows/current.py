@@ -25,16 +25,20 @@ _running: dict[str, tuple[Open, WeakSet[threading.Thread]]] = {}
 """The calls that run by id, each with the threads that were there before it."""
 
 
+def enclosing(environ: Mapping[str, str]) -> Open | None:
+    """Return the capsule that a call made here is inside of, or none: nothing that would be a guess."""
+    return _innermost.get() or _around(environ)
+
+
 def current(environ: Mapping[str, str]) -> Open | None:
     """Return the capsule that is open here, or none.
 
-    A thread that was started while a monitored call ran belongs to it; while several did that are not nested, to none.
+    A thread that was started while a monitored call ran belongs to it, for nobody can tell who started it; while
+    several ran that are not nested, to none.
     """
-    here = _innermost.get()
-    if here is not None:
-        return here
-    calls = _calls_of_thread()
-    return calls[0] if len(calls) == 1 else _around(environ)
+    if _innermost.get() is None and len(calls := _calls_of_thread()) == 1:
+        return calls[0]
+    return enclosing(environ)
 
 
 def is_doubtful() -> bool:
