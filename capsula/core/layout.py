@@ -8,12 +8,15 @@ from attrs import evolve
 from capsula.core.effect import Effect, Keep, Write
 from capsula.core.names import OWN_NAMES
 
+_ASKED_FOR = ("outside/", "files/", ".capsula/outputs/")
+
 
 def laid_out(effects: Sequence[Effect], held: Iterable[str] = ()) -> tuple[Effect, ...]:
     """Return the effects with no two targets in each other's way, compared without case.
 
-    A file is kept at its own path; below ``files/`` where that path is Capsula's own; below ``after/`` where the
-    capsule already holds that path (``held``) from before the run.
+    A file is kept at the target it asks for; below ``files/`` where that is Capsula's own; below ``after/`` where the
+    capsule already holds that path (``held``) from before the run. A collector may ask for a place below ``outside/``,
+    ``files/`` or ``.capsula/outputs/`` itself: it knows where a file is from.
     """
     before = _Claims(held)
     claims = _Claims(held)
@@ -49,14 +52,14 @@ def _placed(effect: Keep, before: _Claims, claims: _Claims) -> Keep:
 
 
 def _places(path: str, before: _Claims) -> Iterator[str]:
-    if path.split("/", 1)[0].casefold() not in OWN_NAMES:
+    if path.startswith(_ASKED_FOR) or path.split("/", 1)[0].casefold() not in OWN_NAMES:
         yield path
         if not before.is_free(path):
             yield f"after/{path}"
     yield f"files/{path}"
     if not before.is_free(f"files/{path}"):
         yield f"after/files/{path}"
-    yield from (f"files/{path}_{number}" for number in count(2))
+    yield from (f"files/{number}/{path}" for number in count(2))
 
 
 def _above(path: str) -> list[str]:

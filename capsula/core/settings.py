@@ -98,6 +98,8 @@ class MonitorSettings:
     """Bytes of each stream that the record holds as text; the log files hold all of it."""
     find_outputs: bool = True
     """Whether to look below the root for files that the command has written, and record their hashes."""
+    output_limit: int = 64 * MIB
+    """Bytes of them that are kept, so that a later run can be compared with this one."""
     item: Mapping[str, ItemSettings] = field(factory=dict)
 
 

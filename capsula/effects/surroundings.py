@@ -1,6 +1,7 @@
 """The surroundings: the only reader of what the process is."""
 
 import os
+import stat
 import sys
 from pathlib import Path
 from platform import node
@@ -19,6 +20,29 @@ def surroundings(argv: tuple[str, ...] = ()) -> Surroundings:
 def process() -> dict[str, Json]:
     """Return what tells this process from every other, on this machine and others, before and after a restart."""
     return {"host": node(), "pid": os.getpid(), "boot_id": boot_id(), "started": started(os.getpid())}
+
+
+def stdin_kind() -> str:
+    """Return what standard input is: a terminal, pipe, file, socket or device, null, or closed."""
+    try:
+        status = os.fstat(0)
+    except OSError:
+        return "closed"
+    if os.isatty(0):
+        return "terminal"
+    if stat.S_ISCHR(status.st_mode):
+        return "null" if status.st_rdev == Path(os.devnull).stat().st_rdev else "device"
+    kinds = {stat.S_IFREG: "file", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
+    return kinds.get(stat.S_IFMT(status.st_mode), "device")
+
+
+def umask() -> str | None:
+    """Return the umask in octal, read and not set (``os.umask`` sets it); none where that is not to be had."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return None
+    return next((line.split()[1] for line in status.splitlines() if line.startswith("Umask:")), None)
 
 
 def boot_id() -> str | None:

@@ -100,6 +100,9 @@ _STARTER = """\
 # Whether to look for files below the root that the command has written, and record their hashes.
 #find-outputs = true
 
+# Bytes of them that are kept in the capsule, so that a later run can be compared with this one.
+#output-limit = 67108864
+
 # What to keep after a run: here of "capsula monitor -i train ...".
 #item.train.files."results.csv" = {{ hash = "sha256", move = true }}
 

@@ -1,5 +1,6 @@
 """Monitoring a command: capture, open the capsule, run, and close it; the run comes first."""
 
+import os
 import signal
 from datetime import datetime
 from os import SEEK_END
@@ -9,13 +10,15 @@ from time import perf_counter
 from attrs import evolve, frozen
 from returns.result import Failure, Success
 
+from capsula.collectors.outputs import glance
 from capsula.core.clock import stamp
 from capsula.core.config import Config
-from capsula.core.fault import Fault, fault_of
+from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, gather, joined
 from capsula.core.report import Report, silent
 from capsula.core.run import Command, Outcome
 from capsula.effects.process import run
+from capsula.effects.surroundings import stdin_kind, umask
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import header, looked, prepared
 from capsula.flows.environment import ID, changes_recorded, environment_changes, told_of
@@ -54,6 +57,7 @@ def monitor(config: Config, items: tuple[str, ...] = (), *, strict: bool = False
     changes = environment_changes(config)
     before = {
         "args": fact(list(surroundings.argv)),
+        "command": fact(_command(config)),
         "items": fact(list(items)),
         "environment_changes": fact(changes_recorded(changes)),
     }
@@ -69,17 +73,27 @@ def monitor(config: Config, items: tuple[str, ...] = (), *, strict: bool = False
 
     command = Command(surroundings.argv, surroundings.cwd, {**surroundings.environ, **changes, **told_of(capsule)})
     report("started", capsule=str(capsule.directory), command=command.argv)
+    since = glance(config) if config.settings.monitor.find_outputs else None
     ready = perf_counter()
     outcome = run(command, capsule.directory / STDOUT, capsule.directory / STDERR)
     over = perf_counter()
     report("ended", exit_code=outcome.exit_code, run_time=outcome.run_time)
-    ending = Ending(outcome.ended, outcome.run_time, _status(outcome), _after(config, capsule, outcome))
+    ending = Ending(outcome.ended, outcome.run_time, _status(outcome), _after(config, capsule, outcome), since)
     closing = ended(plan, capsule, ending)
     if isinstance(closing, Success):
         capsule = closing.unwrap()
     else:
         capsule = evolve(capsule, faults=(*capsule.faults, closing.failure()))
     return Monitored(outcome, capsule, capsule.faults, ready - begun + perf_counter() - over)
+
+
+def _command(config: Config) -> dict[str, Json]:
+    """Return what else of the start is needed to do it again."""
+    return {
+        "directory": os.path.relpath(config.surroundings.cwd, config.root),
+        "stdin": stdin_kind(),
+        "umask": umask(),
+    }
 
 
 def _unrecorded(config: Config, faults: tuple[Fault, ...], begun: float, *, strict: bool) -> Monitored:

@@ -6,9 +6,12 @@ from datetime import datetime
 from attrs import evolve, frozen
 from returns.result import Result, Success
 
+from capsula.collectors import outputs
+from capsula.collectors.outputs import Glance
 from capsula.core.clock import duration, stamp
 from capsula.core.config import Config
 from capsula.core.document import Header
+from capsula.core.effect import Keep
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment, gather
 from capsula.effects.records import records
@@ -38,6 +41,8 @@ class Ending:
     run_time: float
     status: str
     answers: Mapping[str, Answer]
+    since: Glance | None = None
+    """What was below the root before the run, if it is to be searched for outputs."""
 
 
 def opened(run: Run, before: Mapping[str, Answer], context: Fragment | None) -> Result[Capsule, Fault]:
@@ -57,12 +62,14 @@ def ended(run: Run, capsule: Capsule, ending: Ending) -> Result[Capsule, Fault]:
 
     Its failure is an end record that could not be written.
     """
+    files = _files(run)
     known = {
         "root_directory": fact(str(run.config.root)),
         "timestamp": fact(stamp(ending.moment)),
         "run_time": fact(duration(ending.run_time)),
-        "files": _files(run),
+        "files": files,
         **ending.answers,
+        **_outputs(run, ending, files),
         "records": records(capsule.directory),
     }
     header = evolve(run.header, taken=ending.moment, status=ending.status)
@@ -78,3 +85,11 @@ def _files(run: Run) -> Answer:
     if not run.items:
         return fact({})
     return collectors(run.config)["files"](run.config.focused(run.items))
+
+
+def _outputs(run: Run, ending: Ending, files: Answer) -> dict[str, Answer]:
+    if ending.since is None:
+        return {}
+    kept = files.value_or(Fragment()).effects
+    declared = frozenset(effect.origin for effect in kept if isinstance(effect, Keep))
+    return {"outputs": outputs.collect(run.config, ending.since, declared)}

@@ -1,0 +1,126 @@
+"""Outputs: the files below the root that a run has written, found by looking before and after."""
+
+import os
+import stat
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from attrs import frozen
+from returns.result import Failure, Success
+
+from capsula.core.config import Config
+from capsula.core.digest import file_facts
+from capsula.core.effect import Keep
+from capsula.core.fault import Fault
+from capsula.core.fragment import Answer, Fragment, gather, joined
+
+MOST_FILES = 50_000
+"""Files that are looked at; a root that holds more is not searched."""
+
+_CACHES = frozenset({"__pycache__", "node_modules"})
+
+_HASHED_MORE = 16
+"""How many times as much as is kept is hashed at least."""
+
+FOLDER = ".capsula/outputs"
+
+
+class State(NamedTuple):
+    """What tells that a file was written: one of a hundred thousand, and so a plain tuple."""
+
+    inode: int
+    size: int
+    modified: int
+    """In ns, as is ``changed``."""
+    changed: int
+
+
+@frozen
+class Glance:
+    """What the files below a root looked like at a moment."""
+
+    files: Mapping[str, State]
+    whole: bool
+    """Whether all of them were seen: there were not too many."""
+
+
+def glance(config: Config) -> Glance:
+    """Look at all files below the root, without opening any."""
+    files: dict[str, State] = {}
+    for path, state in _below(config.root, "", config.vault):
+        files[path] = state
+        if len(files) >= MOST_FILES:
+            return Glance({}, whole=False)
+    return Glance(files, whole=True)
+
+
+def collect(config: Config, before: Glance, declared: Collection[Path]) -> Answer:
+    """Return the files that are new, changed or removed since a glance, but for those that are declared.
+
+    The smaller ones are kept below ``.capsula/outputs`` as far as there is room, so that a later run can be compared
+    with this one; of the others the hash is told, or of very large ones the size.
+    """
+    after = glance(config)
+    if not (before.whole and after.whole):
+        message = f"there are more than {MOST_FILES} files below {config.root}, which was not searched for outputs"
+        return Failure(Fault("too many", message, "declare what a run writes, as the files of an item"))
+    known = {path.relative_to(config.root).as_posix() for path in declared if path.is_relative_to(config.root)}
+    written = sorted(
+        path for path, state in after.files.items() if before.files.get(path) != state and path not in known
+    )
+    removed = sorted(before.files.keys() - after.files.keys() - known)
+    sizes = {path: after.files[path].size for path in written}
+    kept = _fitting(sizes, config.settings.monitor.output_limit)
+    hashed = kept | _fitting(sizes, config.settings.monitor.output_limit * _HASHED_MORE)
+    answers = {
+        path: _described(path, "changed" if path in before.files else "new", config.root, kept, hashed)
+        for path in written
+    }
+    return Success(gather({**answers, **{path: Success(Fragment({"change": "removed"})) for path in removed}}))
+
+
+def _described(path: str, change: str, root: Path, kept: Collection[str], hashed: Collection[str]) -> Answer:
+    origin = root / path
+    if origin.is_symlink():
+        return Success(Fragment({"change": change, "link": str(origin.readlink())}))
+    if path in kept:
+        return Success(Fragment({"change": change}, (Keep(origin, f"{FOLDER}/{path}", "sha256"),)))
+    facts = file_facts(origin, "sha256" if path in hashed else None)
+    return facts.map(lambda fragment: joined(Fragment({"change": change}), fragment))
+
+
+def _fitting(sizes: Mapping[str, int], room: int) -> set[str]:
+    """Return the files that fit into the room together, the smaller ones first."""
+    fitting: set[str] = set()
+    for path, size in sorted(sizes.items(), key=lambda item: (item[1], item[0])):
+        room -= size
+        if room < 0:
+            break
+        fitting.add(path)
+    return fitting
+
+
+def _below(folder: Path, prefix: str, vault: Path) -> Iterator[tuple[str, State]]:
+    try:
+        with os.scandir(folder) as listing:
+            entries = list(listing)
+    except OSError:  # a folder that cannot be listed before and after has no outputs that could be told
+        return
+    if any(entry.name == "pyvenv.cfg" for entry in entries):
+        return
+    for entry in entries:
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                # What programs keep for themselves is no result: caches, and folders whose name begins with a dot.
+                if entry.name not in _CACHES and not entry.name.startswith(".") and Path(entry.path) != vault:
+                    yield from _below(Path(entry.path), f"{prefix}{entry.name}/", vault)
+            else:
+                status = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+                    yield (
+                        f"{prefix}{entry.name}",
+                        State(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns),
+                    )
+        except OSError:  # it went away while it was looked at
+            continue
