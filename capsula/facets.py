@@ -49,7 +49,9 @@ def _chosen(config: Config) -> tuple[str, ...]:
     capture = config.settings.capture
     cpu = ("cpu",) if capture.include_cpu else ()
     packages = ("python_packages",) if capture.include_python_packages else ()
-    return _ALWAYS + cpu + packages
+    system = ("system", "determinism") if capture.include_system else ()
+    environment = ("environment",) if capture.include_environment else ()
+    return _ALWAYS + cpu + packages + system + environment
 
 
 def _module(name: str) -> ModuleType:

@@ -5,7 +5,7 @@ effect is performed. Performing an effect answers with a fragment, which is gath
 document that waits for it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
@@ -65,7 +65,16 @@ class Remove:
     at: KeyPath = ()
 
 
-Effect: TypeAlias = Shell | Write | Keep | Remove
+@frozen
+class Seal:
+    """Tell values from one another without telling them: name to a digest that takes the key of ``vault``."""
+
+    vault: Path
+    values: Mapping[str, str] = field(repr=False)
+    at: KeyPath = ()
+
+
+Effect: TypeAlias = Shell | Write | Keep | Remove | Seal
 
 
 def under(effect: Effect, *keys: str) -> Effect:

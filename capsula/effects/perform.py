@@ -5,11 +5,12 @@ from pathlib import Path
 
 from returns.result import Failure, Success
 
-from capsula.core.effect import Effect, Keep, Remove, Shell, Write
+from capsula.core.effect import Effect, Keep, Remove, Seal, Shell, Write
 from capsula.core.fault import Fault, Json, KeyPath, fault_of
 from capsula.core.fragment import Answer, Fragment
 from capsula.effects.files import folders, written
 from capsula.effects.keep import identity, kept
+from capsula.effects.key import sealed
 from capsula.effects.shell import shell
 
 
@@ -28,6 +29,8 @@ def _answer(effect: Effect, capsule: Path) -> Answer:
             return kept(effect, capsule)
         case Remove():
             return _removed(effect)
+        case Seal():
+            return sealed(effect)
 
 
 def _listed(effect: Write, capsule: Path) -> Answer:
