@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from attrs import evolve, frozen
+from attrs import frozen
 from returns.result import Result, Success
 
 from capsula.core.effect import Effect, under
@@ -56,7 +56,10 @@ def gather(answers: Mapping[str, Answer]) -> Fragment:
 
 
 def joined(one: Fragment, other: Fragment) -> Fragment:
-    """Join two fragments of one document; where both hold a plain fact the other's stands."""
+    """Join two fragments of one document.
+
+    Where both hold a plain fact the other's stands, unless it is null: that adds nothing.
+    """
     return Fragment(_united(one.facts, other.facts), one.effects + other.effects, one.faults + other.faults)
 
 
@@ -65,16 +68,19 @@ def graft(fragment: Fragment, answers: Iterable[tuple[KeyPath, Answer]]) -> Frag
 
     A fault takes the place of a fact that stood there.
     """
-    whole = Fragment(fragment.facts, (), fragment.faults)
+    facts = _copied(fragment.facts)
+    effects: list[Effect] = []
+    faults = list(fragment.faults)
     for place, answer in answers:
-        facts = whole.facts if isinstance(answer, Success) else _without(whole.facts, place)
-        whole = joined(evolve(whole, facts=facts), _planted(place, answer))
-    return whole
-
-
-def _planted(place: KeyPath, answer: Answer) -> Fragment:
-    first, *rest = place
-    return gather({first: Success(_planted(tuple(rest), answer)) if rest else answer})
+        if isinstance(answer, Success):
+            grafted = answer.unwrap()
+            facts = facts if _is_pending(grafted) else _planted(facts, place, grafted.facts)
+            effects += (under(effect, *place) for effect in grafted.effects)
+            faults += (fault.under(*place) for fault in grafted.faults)
+        else:
+            facts = _cleared(facts, place)
+            faults.append(answer.failure().under(*place))
+    return Fragment(facts, tuple(effects), tuple(faults))
 
 
 def _united(one: Json, other: Json) -> Json:
@@ -83,12 +89,34 @@ def _united(one: Json, other: Json) -> Json:
     return one if other is None else other
 
 
-def _without(facts: Json, place: KeyPath) -> Json:
-    if not isinstance(facts, Mapping) or place[0] not in facts:
-        return facts
-    first, rest = place[0], place[1:]
-    others = {key: value for key, value in facts.items() if key != first}
-    return {**others, first: _without(facts[first], rest)} if rest else others
+def _copied(facts: Json) -> Json:
+    """Return the same facts in tables of our own, which can be added to without copying them for each answer."""
+    if isinstance(facts, Mapping):
+        return {key: _copied(value) for key, value in facts.items()}
+    return facts
+
+
+def _planted(facts: Json, place: KeyPath, planted: Json) -> Json:
+    """Add facts at a place, to tables that are our own."""
+    if not place:
+        return _copied(_united(facts, planted))
+    table = facts if isinstance(facts, dict) else {}
+    first, *rest = place
+    table[first] = _planted(table.get(first), tuple(rest), planted)
+    return table
+
+
+def _cleared(facts: Json, place: KeyPath) -> Json:
+    """Take out what stands at a place, of tables that are our own; those around it are there then, if empty."""
+    if not place:
+        return None
+    table = facts if isinstance(facts, dict) else {}
+    first, *rest = place
+    if rest:
+        table[first] = _cleared(table.get(first), tuple(rest))
+    else:
+        table.pop(first, None)
+    return table
 
 
 def _is_pending(fragment: Fragment) -> bool:
