@@ -1,14 +1,15 @@
 """Documents: facts and a header as JSON text, and back.
 
 Text that is not UTF-8 stands in a document with backslashes in place of the odd bytes; the exact bytes stand once, as
-base64, under ``capsula.bytes``, keyed by the JSON pointer of the value (of a key: the pointer of its value, and ``#``).
+base64, under ``capsula.bytes``, keyed by the JSON pointer of the value (of a key: ``#`` and the pointer of its value).
 """
 
 import json
 from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from math import isfinite
+from typing import TypeVar
 
 from attrs import frozen
 from returns.result import Failure, Result, Success
@@ -21,8 +22,14 @@ from capsula.core.settings import Durability
 
 FORMAT = 1
 HEADER = "capsula"
+DEEPEST = 256
+"""Tables and lists around a value of a document; reading and writing would exhaust the stack somewhere beyond."""
 
 Document = dict[str, Json]
+Value = TypeVar("Value")
+
+_BYTES = f"/{HEADER}/bytes"
+_TOO_DEEP = Fault("malformed", f"holds more than {DEEPEST} values inside one another")
 
 
 @frozen
@@ -61,76 +68,117 @@ def document(fragment: Fragment, header: Header, more: Mapping[str, Json] | None
 
 
 def dumps(document: Mapping[str, Json]) -> bytes:
-    """Return the text of a document, as UTF-8."""
-    exact: dict[str, str] = {}
-    plain = _escaped(document, "", exact)
-    if exact and isinstance(plain, dict):
-        plain[HEADER] = {**plain.get(HEADER, {}), "bytes": exact}
-    return json.dumps(plain, indent=4, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    """Return the text of a document, as UTF-8; no number in it is infinite or none, and it is not nested too deep."""
+    try:
+        return _encoded_json(document)
+    except UnicodeEncodeError:
+        exact: dict[str, str] = {}
+        plain = _escaped_table(document, "", exact)
+        header = plain.get(HEADER)
+        plain[HEADER] = {**(header if isinstance(header, dict) else {}), "bytes": exact}
+        return _encoded_json(plain)
 
 
 def loads(text: bytes) -> Result[Document, Fault]:
     """Return the document of a text; every trouble of it is a fault of kind ``malformed``."""
+    return parsed(text).bind(_unescaped)
+
+
+def parsed(text: bytes) -> Result[Json, Fault]:
+    """Return the value of a JSON text, if it is one that can be written again; else a fault of kind ``malformed``.
+
+    Duplicate keys, numbers that are infinite or none, and more than ``DEEPEST`` values inside one another are refused.
+    """
     try:
-        plain = json.loads(text, parse_constant=_refused_constant, object_pairs_hook=_without_duplicates)
-        if not isinstance(plain, dict):
-            return Failure(Fault("malformed", "a document is a JSON object"))
+        value: Json = json.loads(
+            text, parse_constant=_refused_constant, parse_float=_finite, object_pairs_hook=_without_duplicates
+        )
+    except RecursionError:
+        return Failure(_TOO_DEEP)
+    except ValueError as error:
+        return Failure(Fault("malformed", str(error)))
+    return Failure(_TOO_DEEP) if _is_too_deep(value) else Success(value)
+
+
+def _encoded_json(value: Mapping[str, Json]) -> bytes:
+    return json.dumps(value, indent=4, ensure_ascii=False, allow_nan=False, default=_builtin).encode() + b"\n"
+
+
+def _builtin(value: object) -> object:
+    match value:
+        case Mapping():
+            return dict(value)
+        case Sequence():
+            return list(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _unescaped(plain: Json) -> Result[Document, Fault]:
+    if not isinstance(plain, dict):
+        return Failure(Fault("malformed", "a document is a JSON object"))
+    try:
         exact = _exact(plain)
         return Success(_restored_table(plain, "", exact) if exact else plain)
-    except RecursionError:
-        return Failure(Fault("malformed", "nested too deep"))
-    except (ValueError, Base64Error) as error:
+    except ValueError as error:
         return Failure(Fault("malformed", str(error)))
 
 
-def _escaped(value: Json, place: str, exact: dict[str, str]) -> object:
+def _escaped_table(table: Mapping[str, Json], place: str, exact: dict[str, str]) -> Document:
+    taken = {key for key in table if _is_plain(key)}
+    escaped: Document = {}
+    for key, part in table.items():
+        shown = key if _is_plain(key) else _distinct(_shown(key), taken)
+        below = f"{place}/{_pointed(shown)}"
+        if shown != key:
+            taken.add(shown)
+            exact[f"#{below}"] = _base64(key)
+        escaped[shown] = _escaped(part, below, exact)
+    return escaped
+
+
+def _escaped(value: Json, place: str, exact: dict[str, str]) -> Json:
     if isinstance(value, str):
-        return _readable(value, place, exact)
+        if _is_plain(value):
+            return value
+        exact[place] = _base64(value)
+        return _shown(value)
     if isinstance(value, Mapping):
-        table: dict[str, object] = {}
-        for key, part in value.items():
-            shown = _distinct(_readable(key, "", {}), table) if not _is_plain(key) else key
-            below = f"{place}/{_pointed(shown)}"
-            if shown != key:
-                exact[f"{below}#"] = _base64(key)
-            table[shown] = _escaped(part, below, exact)
-        return table
+        return _escaped_table(value, place, exact)
     if isinstance(value, Sequence):
         return [_escaped(part, f"{place}/{index}", exact) for index, part in enumerate(value)]
     return value
 
 
-def _restored_table(table: Mapping[str, object], place: str, exact: Mapping[str, str]) -> Document:
-    return {
-        _text(exact[f"{below}#"]) if f"{below}#" in exact else key: _restored(part, below, exact)
-        for key, part in table.items()
-        for below in (f"{place}/{_pointed(key)}",)
-        if below != f"/{HEADER}/bytes"
-    }
+def _restored_table(table: Mapping[str, Json], place: str, exact: Mapping[str, str]) -> Document:
+    places = {key: f"{place}/{_pointed(key)}" for key in table}
+    restored: list[tuple[str, Json]] = [
+        (_text(exact[f"#{below}"]) if f"#{below}" in exact else key, _restored(table[key], below, exact))
+        for key, below in places.items()
+        if below != _BYTES
+    ]
+    return _without_duplicates(restored)
 
 
-def _restored(value: object, place: str, exact: Mapping[str, str]) -> Json:
+def _restored(value: Json, place: str, exact: Mapping[str, str]) -> Json:
     if isinstance(value, dict):
         return _restored_table(value, place, exact)
     if isinstance(value, list):
         return [_restored(part, f"{place}/{index}", exact) for index, part in enumerate(value)]
     if isinstance(value, str) and place in exact:
         return _text(exact[place])
-    return value  # type: ignore[return-value]  # what json.loads answers with is Json
+    return value
 
 
-def _exact(plain: Mapping[str, object]) -> Mapping[str, str]:
+def _exact(plain: Mapping[str, Json]) -> Mapping[str, str]:
     header = plain.get(HEADER)
     exact = header.get("bytes", {}) if isinstance(header, dict) else {}
-    if not isinstance(exact, dict) or not all(isinstance(text, str) for text in exact.values()):
+    texts = {place: text for place, text in exact.items() if isinstance(text, str)} if isinstance(exact, dict) else None
+    if texts is None or texts != exact:
         raise ValueError("capsula.bytes is not a table of texts")
-    return exact
+    return texts
 
 
-def _readable(text: str, place: str, exact: dict[str, str]) -> str:
-    if _is_plain(text):
-        return text
-    exact[place] = _base64(text)
+def _shown(text: str) -> str:
     return _encoded(text).decode("utf-8", "backslashreplace")
 
 
@@ -138,8 +186,8 @@ def _is_plain(text: str) -> bool:
     return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
-def _distinct(shown: str, table: Mapping[str, object]) -> str:
-    while shown in table:
+def _distinct(shown: str, taken: Collection[str]) -> str:
+    while shown in taken:
         shown += "'"
     return shown
 
@@ -167,8 +215,31 @@ def _refused_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _without_duplicates(pairs: Sequence[tuple[str, object]]) -> dict[str, object]:
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if not isfinite(number):
+        raise ValueError(f"{digits} is too large")
+    return number
+
+
+def _without_duplicates(pairs: Sequence[tuple[str, Value]]) -> dict[str, Value]:
     table = dict(pairs)
     if len(table) < len(pairs):
         raise ValueError("a key stands twice in one object")
     return table
+
+
+def _is_too_deep(value: Json) -> bool:
+    """Tell whether there are more levels of tables and lists than can be written; each turn goes one level down."""
+    level: list[Json] = [value]
+    for _ in range(DEEPEST + 1):
+        level = [part for outer in level for part in _parts(outer)]
+        if not level:
+            return False
+    return True
+
+
+def _parts(value: Json) -> Iterable[Json]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
