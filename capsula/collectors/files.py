@@ -2,23 +2,30 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
+from functools import cache
 from hashlib import file_digest
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import frozen
-from returns.result import Failure, Success
+from returns.result import Failure, Result, Success, safe
 
 from capsula.core.config import Config
 from capsula.core.digest import hasher
 from capsula.core.effect import Keep
-from capsula.core.fault import Fault, fault_of
+from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, Fragment, gather
 from capsula.core.settings import FileSettings, HashAlgorithm
 
+if TYPE_CHECKING:
+    from pygit2 import Repository
+
 _GLOB = frozenset("*?[")
+_ANY_DEPTH = "**"
+_OF_CAPSULES = frozenset({"outside", "files"})
 _WITHOUT_WAITING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -29,40 +36,68 @@ class FileFacts:
     hash_algorithm: HashAlgorithm | None
     file_hash: str | None
     size: int
-    """In bytes."""
+    """In bytes, as many as were hashed."""
 
 
 _Found: TypeAlias = tuple[Path, Fault | None]
 """A file, or a folder and why it could not be listed."""
 
+_Holder: TypeAlias = "Callable[[Path], Result[Repository, Fault]]"
+"""What answers with the repository that holds a folder."""
+
+
+@frozen
+class _Ground:
+    """Where files are looked for, and what is never looked at."""
+
+    root: Path
+    vault: Path
+    """With links followed."""
+    holder: _Holder
+
+    def keeps_out(self, path: Path) -> bool:
+        """Tell whether a path leads into the vault, links followed."""
+        return Path(os.path.realpath(path)).is_relative_to(self.vault)
+
 
 def collect(config: Config) -> Answer:
     """Return the facts of every file that the settings name; one that is to be kept is pending on its keeping.
 
-    A key is a file, a directory (all files below it) or a glob; each file is an entry of its own, and a key that names
-    a file goes before one that only covers it.
+    A key is a file, a directory (all files below it) or a glob, in which ``**`` stands for any folders and ``*`` for
+    hidden names too. A file that a key names has that key; one that is covered has its path relative to the root. Each
+    is an entry of its own, and counts for the key that names it, or else for the first that covers it. What is behind
+    a linked folder is covered only if the key names the link. Never covered are the vault and what is git's.
     """
+    ground = _Ground(config.root, Path(os.path.realpath(config.vault)), _holder())
     named: dict[str, Answer] = {}
-    covered: dict[str, Answer] = {}
+    covered: dict[str, tuple[_Found, FileSettings]] = {}
     for key, wish in config.settings.capture.files.items():
         path = config.root / key
-        if path.is_dir():
-            covered = {**_entries(_below(path, config), key, wish, config), **covered}
+        if _is_folder(path):
+            found = sorted(_below(path, ground), key=_path)
         elif _GLOB.isdisjoint(key) or os.path.lexists(path):
-            named[key] = _entry(path, wish, config)
+            named[key] = _named(path, wish, ground)
+            continue
         else:
-            covered = {**_entries(_matching(path, config), key, wish, config), **covered}
-    return Success(gather({**covered, **named}))
-
-
-def _entries(found: Iterable[_Found], key: str, wish: FileSettings, config: Config) -> dict[str, Answer]:
-    entries = {
-        _shown(path, config.root): Failure(fault) if fault else _entry(path, wish, config) for path, fault in found
+            found = sorted(_matching(path, ground), key=_path)
+        if not found:
+            named[key] = Failure(Fault("missing", f"no file is there: {path}"))
+        for each in found:
+            covered.setdefault(_shown(each[0], config.root), (each, wish))
+    known = {_lexical(config.root / key) for key in named}
+    entries: dict[str, Answer] = {
+        shown: Failure(fault) if fault else _entry(path, wish, ground)
+        for shown, ((path, fault), wish) in covered.items()
+        if _lexical(path) not in known
     }
-    return entries or {key: Failure(Fault("missing", f"no file is there: {config.root / key}"))}
+    return Success(gather({**entries, **named}))
 
 
-def _entry(path: Path, wish: FileSettings, config: Config) -> Answer:
+def _named(path: Path, wish: FileSettings, ground: _Ground) -> Answer:
+    return Failure(_refused(path)) if ground.keeps_out(path) else _entry(path, wish, ground)
+
+
+def _entry(path: Path, wish: FileSettings, ground: _Ground) -> Answer:
     try:
         status = path.stat()
     except OSError as error:
@@ -70,77 +105,132 @@ def _entry(path: Path, wish: FileSettings, config: Config) -> Answer:
     if not stat.S_ISREG(status.st_mode):
         return Failure(Fault("not a file", f"{path} is not a regular file", "name a file, a directory or a glob"))
     if wish.move or wish.copy:
-        return Success(_kept(path, wish, config))
+        return Success(_kept(path, wish, ground))
     return _hashed(path, wish.hash)
 
 
-def _kept(path: Path, wish: FileSettings, config: Config) -> Fragment:
-    stays = _reason_to_stay(path, config) if wish.move else None
-    keep = Keep(path, _target(path, config.root), wish.hash, move=wish.move and stays is None)
-    return Fragment(None, (keep,), (stays,) if stays else ())
+def _kept(path: Path, wish: FileSettings, ground: _Ground) -> Fragment:
+    stays = _reason_to_stay(path, ground) if wish.move else None
+    keep = Keep(path, _target(path, ground.root), wish.hash, move=wish.move and stays is None)
+    faults = (Fault("copied", f"{path} {stays}, and was copied instead of moved", path=("moved",)),) if stays else ()
+    return Fragment(None, (keep,), faults)
 
 
-def _reason_to_stay(path: Path, config: Config) -> Fault | None:
+def _reason_to_stay(path: Path, ground: _Ground) -> str | None:
     """Return why a file that is to be moved is copied instead, if there is a reason."""
     if path.is_symlink():
-        return Fault("copied", f"{path} is a link, and was copied instead of moved", path=("moved",))
-    if not _lexical(path).is_relative_to(_lexical(config.root)):
-        return Fault("copied", f"{path} is outside the root directory, and was copied", path=("moved",))
-    from capsula.core.repository import holder, tracks  # libgit2 is loaded only for files that are moved
+        return "is a link"
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(ground.root)):
+        return "is outside the root directory"
+    held = ground.holder(path.parent)
+    if isinstance(held, Success):
+        return _reason_of_git(held.unwrap(), path)
+    is_free = held.failure().kind == "not a repository"
+    return None if is_free else f"may be tracked by git ({held.failure().message})"
 
-    if holder(path).map(lambda repository: tracks(repository, path)).value_or(False):
-        return Fault("copied", f"git tracks {path}, and it was copied instead of moved", path=("moved",))
-    return None
+
+def _reason_of_git(repository: "Repository", path: Path) -> str | None:
+    from capsula.core.repository import TROUBLE, tracks
+
+    tracked: Result[bool, Exception] = safe(exceptions=TROUBLE)(tracks)(repository, path)
+    if isinstance(tracked, Success):
+        return "is tracked by git" if tracked.unwrap() else None
+    return f"may be tracked by git ({tracked.failure()})"
+
+
+def _holder() -> _Holder:
+    """Return what finds repositories, each folder's once; libgit2 is loaded only for files that are moved."""
+
+    @cache
+    def holder(folder: Path) -> "Result[Repository, Fault]":
+        from capsula.core.repository import holder
+
+        return holder(folder)
+
+    return holder
 
 
 def _hashed(path: Path, algorithm: HashAlgorithm | None) -> Answer:
     try:
         with open(os.open(path, _WITHOUT_WAITING), "rb", buffering=0) as stream:
-            status = os.fstat(stream.fileno())
-            if not stat.S_ISREG(status.st_mode):
+            before = os.fstat(stream.fileno())
+            if not stat.S_ISREG(before.st_mode):
                 return Failure(Fault("not a file", f"{path} is not a regular file"))
             digest = file_digest(stream, lambda: hasher(algorithm)).hexdigest() if algorithm else None
+            after = os.fstat(stream.fileno())
+            size = stream.tell() if algorithm else after.st_size
     except OSError as error:
         return Failure(fault_of(error, str(path)))
-    facts = FileFacts(algorithm, digest, status.st_size)
-    return Success(Fragment({"hash_algorithm": facts.hash_algorithm, "file_hash": facts.file_hash, "size": facts.size}))
+    facts = FileFacts(algorithm, digest, size)
+    changed = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
+    told: dict[str, Json] = {"hash_algorithm": facts.hash_algorithm, "file_hash": facts.file_hash, "size": facts.size}
+    return Success(Fragment({**told, "changed_while_read": True} if changed else told))
 
 
-def _below(folder: Path, config: Config) -> Iterator[_Found]:
+def _below(folder: Path, ground: _Ground) -> Iterator[_Found]:
     """Yield all files below a folder."""
-    return _globbed(folder, ("**", "*"), config)
+    return _globbed(folder, (_ANY_DEPTH, "*"), ground)
 
 
-def _matching(pattern: Path, config: Config) -> Iterator[_Found]:
-    fixed = next(index for index, part in enumerate(pattern.parts) if not _GLOB.isdisjoint(part))
-    return _globbed(Path(*pattern.parts[:fixed]), pattern.parts[fixed:], config)
+def _matching(pattern: Path, ground: _Ground) -> Iterator[_Found]:
+    """Yield the files that match; a component that is there as it is written is no pattern."""
+    top, *parts = pattern.parts
+    folder = Path(top)
+    while len(parts) > 1 and (_GLOB.isdisjoint(parts[0]) or os.path.lexists(folder / parts[0])):
+        folder /= parts.pop(0)
+    repeated = [part == before == _ANY_DEPTH for before, part in pairwise(["", *parts])]
+    return _globbed(folder, tuple(part for part, again in zip(parts, repeated, strict=True) if not again), ground)
 
 
-def _globbed(folder: Path, parts: tuple[str, ...], config: Config) -> Iterator[_Found]:
-    """Yield the files that match, never what is the vault's or git's, nor what is behind a linked folder for ``**``."""
-    first, rest = parts[0], parts[1:]
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
-    except OSError as error:
-        yield folder, fault_of(error, f"{folder} could not be listed")
-        return
-    if first == "**" and rest:
-        yield from _globbed(folder, rest, config)
-    for entry in entries:
-        path = Path(entry.path)
-        if entry.name == ".git" or path == config.vault:
+def _globbed(top: Path, pattern: tuple[str, ...], ground: _Ground) -> Iterator[_Found]:
+    """Yield the files below a folder that match; ``**`` does not follow links to folders, and ends with any name."""
+    waiting = [(top, pattern if pattern[-1] != _ANY_DEPTH else (*pattern, "*"))]
+    while waiting:
+        folder, (first, *rest) = waiting.pop()
+        if folder.name == ".git" or ground.keeps_out(folder):
+            if folder == top:
+                yield top, _refused(top)
             continue
-        if first == "**":
-            if entry.is_dir(follow_symlinks=False):
-                yield from _globbed(path, parts, config)
-            elif not rest:
-                yield path, None
-        elif fnmatchcase(entry.name, first):
-            if rest and entry.is_dir():
-                yield from _globbed(path, rest, config)
-            elif not rest and not entry.is_dir():
-                yield path, None
+        if first == _ANY_DEPTH:
+            waiting.append((folder, tuple(rest)))
+        listed = _listed(folder)
+        if not isinstance(listed, Success):
+            if listed.failure().kind != "missing":
+                yield folder, listed.failure()
+            continue
+        for name in listed.unwrap():
+            path = folder / name
+            if first == _ANY_DEPTH:
+                if _is_folder(path) and not _is_link(path):
+                    waiting.append((path, (first, *rest)))
+            elif fnmatchcase(name, first) and _is_folder(path) == bool(rest):
+                if rest:
+                    waiting.append((path, tuple(rest)))
+                elif not (_is_link(path) and ground.keeps_out(path)):
+                    yield path, None
+
+
+def _listed(folder: Path) -> Result[list[str], Fault]:
+    try:
+        return Success(os.listdir(folder))
+    except OSError as error:
+        return Failure(fault_of(error, f"{folder} could not be listed"))
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112  # Path.is_dir raises where a folder above may not be entered
+
+
+def _is_link(path: Path) -> bool:
+    return os.path.islink(path)  # noqa: PTH114  # as above
+
+
+def _refused(path: Path) -> Fault:
+    return Fault("refused", f"{path} belongs to the vault, or to git, and is never captured")
+
+
+def _path(found: _Found) -> Path:
+    return found[0]
 
 
 def _shown(path: Path, root: Path) -> str:
@@ -148,10 +238,12 @@ def _shown(path: Path, root: Path) -> str:
 
 
 def _target(path: Path, root: Path) -> str:
+    """Return where in a capsule a file is to stand, if nothing else does."""
     inside, whole = _lexical(root), _lexical(path)
-    if whole.is_relative_to(inside):
-        return whole.relative_to(inside).as_posix()
-    return PurePosixPath("outside", *whole.parts[1:]).as_posix()
+    if not whole.is_relative_to(inside):
+        return PurePosixPath("outside", *whole.parts[1:]).as_posix()
+    target = whole.relative_to(inside)
+    return PurePosixPath(*(("files",) if target.parts[0].casefold() in _OF_CAPSULES else ()), target).as_posix()
 
 
 def _lexical(path: Path) -> Path:
