@@ -2,8 +2,10 @@
 
 import math
 from base64 import b64encode
-from collections.abc import Iterable, Sized
-from reprlib import Repr
+from collections import deque
+from collections.abc import Collection, Iterator
+from itertools import islice
+from typing import TypeGuard, TypeVar
 
 from capsula.core.fault import Fault, Json, KeyPath
 from capsula.core.fragment import Fragment
@@ -20,11 +22,17 @@ DEEPEST = 32
 """Containers around a value."""
 LONGEST_INTEGER = 1024
 """Bits of an integer that is recorded as a number."""
+MOST_FAULTS = 20
+"""Faults of one value that are told; what else is cut shows it by its ``type``."""
 
-_BOUNDED = Repr()
-_BOUNDED.maxlevel = 4
-_BOUNDED.maxlist = _BOUNDED.maxtuple = _BOUNDED.maxset = _BOUNDED.maxfrozenset = _BOUNDED.maxdict = 50
-_BOUNDED.maxstring = _BOUNDED.maxother = _BOUNDED.maxlong = 200
+Kind = TypeVar("Kind")
+
+_CONTAINERS: tuple[type[Collection[object]], ...] = (list, tuple, dict, set, frozenset, deque)
+_BRACKETS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")"), dict: ("{", "}"), set: ("{", "}")}
+_SHOWN_PARTS = 10
+_SHOWN_TEXT = 200
+_SHOWN_DEPTH = 3
+_SHOWN_BITS = 256
 
 
 def represented(value: object) -> Fragment:
@@ -32,7 +40,8 @@ def represented(value: object) -> Fragment:
 
     Finite numbers, texts, lists, tuples and tables of names are JSON, and so are dataclasses and their like, as a table
     of ``type`` and ``fields``. Anything else, and what is too long, too deep or inside of itself, is a table of
-    ``type`` and ``repr`` (``base64`` for bytes), and ``length`` where it has one.
+    ``type`` and ``repr`` (``base64`` for bytes), and ``length`` where it has one. Of the value's own methods none is
+    called but ``__repr__``, and those that make up a field.
     """
     walk = _Walk()
     return Fragment(walk.fact(value, (), ()), (), tuple(walk.faults))
@@ -51,77 +60,170 @@ class _Walk:
         try:
             return self._fact(value, place, above)
         except Exception as error:  # whatever the value's own methods raise
-            raised = Fault("unrepresentable", f"its methods raised {type(error).__name__}", path=(*place, "repr"))
-            self.faults.append(raised)
-            return {"type": _name(value)}
+            self._raised(error, (*place, "repr"))
+            return {"type": _name(type(value))}
 
     def _fact(self, value: object, place: KeyPath, above: tuple[int, ...]) -> Json:
+        kind = type(value)  # what isinstance asks for besides, a __class__, may lie
         if value is None or value is True or value is False:
             return value
-        if isinstance(value, int) and value.bit_length() <= LONGEST_INTEGER:
+        if _is(value, int) and int.bit_length(value) <= LONGEST_INTEGER:
             return int.__pos__(value)  # a plain number, also of an enumeration's member
-        if isinstance(value, float) and math.isfinite(value):
+        if _is(value, float) and math.isfinite(value):
             return float.__pos__(value)
-        if isinstance(value, str):
-            return self._told(str.__getitem__(value, slice(None)), place)
-        if isinstance(value, bytes):
-            return {"type": "bytes", "length": len(value), "base64": b64encode(value[:LONGEST_TEXT]).decode()}
-        if type(value) in (list, tuple, dict) or _fields(value):
+        if _is(value, str):
+            return self._told(_plain(value), place)
+        if _is(value, bytes):
+            return self._encoded(value, place)
+        if kind is list or kind is tuple or kind is dict or _fields(kind):
             return self._whole(value, place, above)
         return self._described(value)
 
     def _told(self, text: str, place: KeyPath) -> Json:
-        self._text -= len(text)
-        if len(text) <= LONGEST_TEXT and self._text >= 0:
+        if len(text) <= LONGEST_TEXT and self._affords(len(text)):
             return text
         self._cut(place, f"a text of {len(text)} characters")
-        return {"type": "str", "length": len(text), "text": text[:LONGEST_REPR]}
+        return {"type": "str", "length": len(text), "text": text[:_SHOWN_TEXT]}
+
+    def _encoded(self, data: bytes, place: KeyPath) -> Json:
+        length = bytes.__len__(data)
+        shown = bytes.__getitem__(data, slice(LONGEST_TEXT))
+        if length > LONGEST_TEXT or not self._affords(length):
+            self._cut(place, f"{length} bytes")
+        if self._text <= 0:
+            return {"type": "bytes", "length": length}
+        return {"type": "bytes", "length": length, "base64": b64encode(shown).decode()}
 
     def _whole(self, value: object, place: KeyPath, above: tuple[int, ...]) -> Json:
         """Return a container part by part, if it is small enough, and not inside of itself."""
-        if id(value) in above or len(above) >= DEEPEST:
-            return self._summary(value, place, "a value inside of itself" if id(value) in above else "a value too deep")
-        if isinstance(value, Sized) and len(value) > self._parts:
-            return self._summary(value, place, f"{len(value)} values")
+        names = _fields(type(value))
+        count = len(names) or _length(value) or 0
         inside = (*above, id(value))
-        if type(value) in (list, tuple):
-            parts = enumerate(value) if isinstance(value, Iterable) else ()
-            return [self.fact(part, (*place, str(index)), inside) for index, part in parts]
+        if id(value) in above:
+            return self._summary(value, place, "a value inside of itself")
+        if len(above) >= DEEPEST:
+            return self._summary(value, place, "a value too deep")
+        if count > self._parts:
+            return self._summary(value, place, f"{count} values")
+        if names:
+            return {"type": _name(type(value)), "fields": self._told_fields(value, names, (*place, "fields"), inside)}
         if isinstance(value, dict):
-            if not all(type(key) is str for key in value):
-                return self._described(value)
-            return {key: self.fact(part, (*place, key), inside) for key, part in value.items()}
-        fields: dict[str, Json] = {
-            name: self.fact(getattr(value, name, None), (*place, "fields", name), inside) for name in _fields(value)
-        }
-        return {"type": _name(value), "fields": fields}
+            return self._table(value, place, inside)
+        return [self.fact(part, (*place, str(index)), inside) for index, part in enumerate(_parts(value))]
+
+    def _told_fields(self, value: object, names: tuple[str, ...], place: KeyPath, inside: tuple[int, ...]) -> Json:
+        fields: dict[str, Json] = {}
+        for name in names:
+            try:
+                part = getattr(value, name)
+            except Exception as error:  # a field may be a property, or not be set at all
+                self._raised(error, (*place, name))
+            else:
+                fields[name] = self.fact(part, (*place, name), inside)
+        return fields
+
+    def _table(self, table: dict[object, object], place: KeyPath, inside: tuple[int, ...]) -> Json:
+        names = {key: part for key, part in table.items() if type(key) is str}
+        if len(names) < len(table):
+            return self._described(table)
+        if not self._affords(sum(map(len, names))):
+            return self._summary(table, place, "names of too much text")
+        return {name: self.fact(part, (*place, name), inside) for name, part in names.items()}
 
     def _described(self, value: object) -> Json:
-        text = _BOUNDED.repr(value) if type(value) in _CONTAINERS else repr(value)
-        self._text -= len(text)
-        return {"type": _name(value), "repr": text if len(text) <= LONGEST_REPR else f"{text[:LONGEST_REPR]}..."}
+        length = _length(value)
+        told: dict[str, Json] = {"type": _name(type(value))} | ({} if length is None else {"length": length})
+        if self._text <= 0:
+            return told
+        text = _shown(value, _SHOWN_DEPTH)
+        cut = text if len(text) <= LONGEST_REPR else f"{text[:LONGEST_REPR]}..."
+        self._text -= len(cut)
+        return {**told, "repr": cut}
 
     def _summary(self, value: object, place: KeyPath, why: str) -> Json:
         self._cut(place, why)
-        length: dict[str, Json] = {"length": len(value)} if isinstance(value, Sized) else {}
-        return {"type": _name(value), **length, "repr": _BOUNDED.repr(value)}
+        return {"type": _name(type(value))} if _fields(type(value)) else self._described(value)
+
+    def _affords(self, characters: int) -> bool:
+        self._text -= characters
+        return self._text >= 0
 
     def _cut(self, place: KeyPath, what: str) -> None:
-        self.faults.append(Fault("cut", f"{what}: only a part is recorded", path=(*place, "whole")))
+        self._tell(Fault("cut", f"{what}: only a part is recorded", path=(*place, "whole")))
+
+    def _raised(self, error: Exception, place: KeyPath) -> None:
+        self._tell(Fault("unrepresentable", f"its methods raised {_name(type(error))}", path=place))
+
+    def _tell(self, fault: Fault) -> None:
+        if len(self.faults) < MOST_FAULTS:
+            self.faults.append(fault)
 
 
-_CONTAINERS = (list, tuple, dict, set, frozenset, int)
+def _shown(value: object, depth: int) -> str:
+    """Return a ``repr`` that takes no longer, and is no longer, the more a built-in container holds."""
+    name = type(value).__name__
+    if _is(value, int) and int.bit_length(value) > LONGEST_INTEGER:
+        bits = int.bit_length(value) - _SHOWN_BITS
+        return f"{int.__rshift__(int.__abs__(value), bits):#x}..., of {bits + _SHOWN_BITS} bits"
+    if _is(value, str):
+        return repr(_plain(value)[:_SHOWN_TEXT]) + ("..." if len(_plain(value)) > _SHOWN_TEXT else "")
+    if _is(value, bytes) or _is(value, bytearray):
+        return repr(value[:_SHOWN_TEXT]) + ("..." if len(value) > _SHOWN_TEXT else "")
+    length = _length(value)
+    if length is None:
+        return _plain(repr(value))[: LONGEST_REPR + 1]
+    parts = ", ".join(_shown_parts(value, depth - 1)) if depth else "..."
+    more = ", ..." if depth and length > _SHOWN_PARTS else ""
+    opening, closing = _BRACKETS.get(type(value), (f"{name}(", ")"))
+    return f"{opening}{parts}{more}{closing}"
 
 
-def _fields(value: object) -> tuple[str, ...]:
+def _shown_parts(value: object, depth: int) -> Iterator[str]:
+    if _is(value, dict):
+        pairs = islice(dict.items(value), _SHOWN_PARTS)
+        return (f"{_shown(key, depth)}: {_shown(part, depth)}" for key, part in pairs)
+    return (_shown(part, depth) for part in islice(_parts(value), _SHOWN_PARTS))
+
+
+def _parts(value: object) -> Iterator[object]:
+    """Return what a built-in container holds, whatever its subclass makes of that."""
+    return next(kind.__iter__(value) for kind in _CONTAINERS if _is(value, kind))
+
+
+def _length(value: object) -> int | None:
+    """Return how many a built-in container holds; none of any other value."""
+    return next((kind.__len__(value) for kind in _CONTAINERS if _is(value, kind)), None)
+
+
+def _plain(text: str) -> str:
+    """Return the text of a subclass of it too, by none of its own methods."""
+    return str.__getitem__(text, slice(None))
+
+
+def _is(value: object, kind: type[Kind]) -> TypeGuard[Kind]:
+    """Tell whether a value is of a type; ``isinstance`` would believe a ``__class__`` that lies, or raises."""
+    return issubclass(type(value), kind)
+
+
+def _fields(kind: type) -> tuple[str, ...]:
     """Return the names of the fields that a dataclass, an attrs class or a named tuple shows of itself."""
-    kind = type(value)
     if issubclass(kind, tuple):
         return tuple(getattr(kind, "_fields", ()))
-    shown = (*getattr(kind, "__dataclass_fields__", {}).values(), *getattr(kind, "__attrs_attrs__", ()))
-    return tuple(field.name for field in shown if field.repr)
+    if hasattr(kind, "__attrs_attrs__"):
+        return tuple(field.name for field in kind.__attrs_attrs__ if field.repr)
+    if hasattr(kind, "__dataclass_fields__"):
+        from dataclasses import fields  # whoever has a dataclass has paid for it
+
+        names = fields(kind)  # type: ignore[arg-type]  # no type tells that a type has fields
+        return tuple(field.name for field in names if field.repr)
+    return ()
 
 
-def _name(value: object) -> str:
-    kind = type(value)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+def _name(kind: type) -> str:
+    """Return the full name of a type, by none of the methods of its own type."""
+    try:
+        module = type.__dict__["__module__"].__get__(kind)
+    except AttributeError:
+        module = None
+    name: str = type.__dict__["__qualname__"].__get__(kind)
+    return f"{_plain(module)}.{name}" if isinstance(module, str) and module != "builtins" else name
