@@ -3,31 +3,27 @@
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import dropwhile
+from collections.abc import Mapping
+from functools import partial
+from hashlib import sha256
 from pathlib import Path
-from typing import Literal, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
+from urllib.parse import unquote, urlsplit
 
-from attrs import frozen
+from attrs import evolve
 from returns.result import Failure, Result, Success, safe
 
 from capsula import probes
 from capsula.core.ask import Ask
-from capsula.core.config import Config, Surroundings
+from capsula.core.cache import cache
+from capsula.core.config import Config
+from capsula.core.effect import Remember
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment, gather
+from capsula.core.interpreter import How, Interpreter, interpreter
 
-How: TypeAlias = Literal["own", "command", "shebang", "virtual environment", "path"]
-"""Why this one: Capsula runs in it, the command or its script names it, it is active, it is the first on the path."""
-
-
-@frozen
-class Interpreter:
-    """An interpreter as it would be called (links of virtual environments not followed), and its isolating flags."""
-
-    program: str
-    how: How
-    flags: tuple[str, ...] = ()
+if TYPE_CHECKING:
+    import pygit2
 
 
 class Package(TypedDict):
@@ -38,6 +34,12 @@ class Package(TypedDict):
     place: str
     direct_url: str
     linked: bool
+    digest: str
+    """Over the files that it consists of, whoever installed them; empty if they are not listed."""
+    stamp: str
+    """While it is the same the digest is; empty if the digest is not to be relied on for long."""
+    files: NotRequired[dict[str, str]]
+    """Where it is installed as a link: the files that make the link."""
 
 
 class Report(TypedDict):
@@ -45,135 +47,38 @@ class Report(TypedDict):
 
     interpreter: dict[str, Json]
     packages: list[Package]
+    news: dict[str, list[str]] | None
+    """Place to stamp and digest, to be told to the next probe; none if that knows them already."""
 
 
 def asks(config: Config) -> tuple[Ask, ...]:
     """Return the question to the interpreter that the command will use."""
-    return (_ask(interpreter(config.surroundings)),)
+    return (_ask(interpreter(config.surroundings), config),)
 
 
 def collect(config: Config) -> Answer:
-    """Return ``interpreter``, and ``distributions``: name to version and, where it came from no index, origin."""
+    """Return ``interpreter``, and ``distributions``: name to version, digest and, where it came from no index, origin.
+
+    The digests are remembered in the user's cache.
+    """
     asked = interpreter(config.surroundings)
-    return config.answers[_ask(asked)].bind(_report).alt(_advised).map(lambda report: _fragment(report, asked.how))
-
-
-def interpreter(surroundings: Surroundings) -> Interpreter:
-    """Return the interpreter that the command will use, as far as its first word tells; else the one it would find."""
-    own = Interpreter(surroundings.executable, "own")
-    if surroundings.argv == (surroundings.executable,):
-        return own
-    return _of_command(surroundings) or _of_script(surroundings) or _found_on_path(surroundings) or own
-
-
-def _of_command(surroundings: Surroundings) -> Interpreter | None:
-    if not surroundings.argv:
-        return _active(surroundings)
-    program, *arguments = surroundings.argv
-    if not _is_python(program):
-        return None
-    return Interpreter(_found(program, surroundings) or program, "command", tuple(_isolating(arguments)))
-
-
-def _active(surroundings: Surroundings) -> Interpreter | None:
-    directory = surroundings.environ.get("VIRTUAL_ENV")
-    program = _found(str(Path(directory, "bin", "python")), surroundings) if directory else None
-    return Interpreter(program, "virtual environment") if program else None
-
-
-def _of_script(surroundings: Surroundings) -> Interpreter | None:
-    script = _found(surroundings.argv[0], surroundings) if surroundings.argv else None
-    match _interpreting(script) if script else ():
-        case [program, *options] if _is_python(program):
-            return Interpreter(_found(program, surroundings) or program, "shebang", tuple(_isolating(options)))
-    return None
-
-
-def _found_on_path(surroundings: Surroundings) -> Interpreter | None:
-    programs = (
-        _executable(Path(directory, name)) for directory in _search_path(surroundings) for name in ("python", "python3")
-    )
-    program = next(filter(None, programs), None)
-    return Interpreter(program, "path") if program else None
-
-
-def _is_python(program: str) -> bool:
-    return re.fullmatch(r"(python|pypy)[\d.]*([a-z]?|-dbg)", Path(program).name) is not None
-
-
-def _found(program: str, surroundings: Surroundings) -> str | None:
-    """Return the path of a program as the command's process would find it."""
-    if "/" in program:
-        return _executable(surroundings.cwd / program)
-    return next(filter(None, (_executable(Path(place, program)) for place in _search_path(surroundings))), None)
-
-
-def _search_path(surroundings: Surroundings) -> Iterator[Path]:
-    for directory in surroundings.environ.get("PATH", os.defpath).split(os.pathsep):
-        yield surroundings.cwd / directory
-
-
-def _executable(file: Path) -> str | None:
-    return str(file) if file.is_file() and os.access(file, os.X_OK) else None
-
-
-_OPTION = re.compile(r"-([^cmWX]*)([cmWX]?)(.*)", re.DOTALL)
-
-
-def _isolating(arguments: Sequence[str]) -> Iterator[str]:
-    """Yield those options of a Python command line that change where modules are looked for."""
-    rest = iter(arguments)
-    for argument in rest:
-        option = _OPTION.fullmatch(argument)
-        if option is None or argument in ("-", "--"):
-            return
-        if argument.startswith("--"):
-            if argument == "--check-hash-based-pycs":
-                next(rest, None)
-            continue
-        letters, valued, value = option.groups()
-        yield from (f"-{letter}" for letter in letters if letter in "EIPSs")
-        if valued in ("c", "m"):
-            return
-        if valued and not value:
-            next(rest, None)
-
-
-_TRAMPOLINE = re.compile(
-    r"""'''exec' (?:"?(?P<path>/[^"$]+?)"?|"\$\(dirname[^/]*/'(?P<sibling>[^'/]+)')(?P<options>(?: -\w+)*) "\$0" """
-)
-"""The second line with which installers replace a shebang that is too long, or that must not name a place."""
-
-
-def _interpreting(script: str) -> list[str]:
-    """Return the program, and its options, that the first lines of a script say it is for; nothing if they do not."""
-    first, _, rest = _beginning(script).partition("\n")
-    trampoline = _TRAMPOLINE.match(rest)
-    if not first.startswith("#!"):
-        return []
-    if trampoline:
-        program = trampoline["path"] or str(Path(script).resolve().with_name(trampoline["sibling"]))
-        return [program, *trampoline["options"].split()]
-    words = first[2:].split()
-    if words and Path(words[0]).name == "env":
-        return list(dropwhile(lambda word: word.startswith("-") or "=" in word, words[1:]))
-    return words
-
-
-def _beginning(file: str) -> str:
-    try:
-        with open(file, "rb") as content:
-            return os.fsdecode(content.read(4096))
-    except OSError:
-        return ""
+    answer = config.answers[_ask(asked, config)].bind(_report).alt(_advised)
+    return answer.map(lambda report: _fragment(report, asked.how, config))
 
 
 _MARK = "--capsula-probe--"
 
 
-def _ask(asked: Interpreter) -> Ask:
+def _ask(asked: Interpreter, config: Config) -> Ask:
     probe = Path(probes.__file__).with_name("interpreter.py").read_text("utf-8")
-    return Ask((asked.program, *asked.flags, "-B", "-c", probe, _MARK))
+    return Ask((asked.program, *asked.flags, "-B", "-c", probe, _MARK, os.fspath(_memory(asked, config) or "")))
+
+
+def _memory(asked: Interpreter, config: Config) -> Path | None:
+    """Return the file of digests that are known: one of 4096, so that they cannot grow without end."""
+    place = cache(config.surroundings.environ)
+    name = sha256(os.fsencode(asked.program)).hexdigest()[:3]
+    return place / "digests" / f"{name}.json" if place else None
 
 
 def _report(answer: bytes) -> Result[Report, Fault]:
@@ -196,16 +101,22 @@ def _advised(fault: Fault) -> Fault:
     return Fault(fault.kind, fault.message, fault.remedy or known)
 
 
-def _fragment(report: Report, how: How) -> Fragment:
+def _fragment(report: Report, how: How, config: Config) -> Fragment:
     packages = report["packages"]
-    whole = {package["name"]: _distribution(package, report) for package in packages if _is_whole(package)}
+    whole = {package["name"]: _distribution(package, report, config) for package in packages if _is_whole(package)}
     torn = {_stem(package): package for package in packages if not _is_whole(package)}
     broken = {name: Failure(_broken(package)) for name, package in torn.items() if name not in whole}
     answers: Mapping[str, Answer] = {
         "interpreter": Success(Fragment(report["interpreter"] | {"how": how})),
         "distributions": Success(gather(whole | broken)),
     }
-    return gather(answers)
+    return evolve(gather(answers), effects=_remembering(report, config))
+
+
+def _remembering(report: Report, config: Config) -> tuple[Remember, ...]:
+    file = _memory(interpreter(config.surroundings), config)
+    news = report["news"]
+    return (Remember(file, json.dumps(news).encode("ascii")),) if file and news is not None else ()
 
 
 def _is_whole(package: Package) -> bool:
@@ -220,19 +131,58 @@ def _broken(package: Package) -> Fault:
     return Fault("broken", f"{package['place']} tells no name and version", "install the package again, or remove this")
 
 
-def _distribution(package: Package, report: Report) -> Answer:
+def _distribution(package: Package, report: Report, config: Config) -> Answer:
     """Return the version, where from if not from an index, and where to if not to a directory of the interpreter."""
     facts: dict[str, Json] = {"version": package["version"]}
+    faults: list[Fault] = []
+    if package["digest"]:
+        facts["digest"] = package["digest"]
     location = Path(package["place"]).parent
     if not any(location.is_relative_to(str(report["interpreter"][prefix])) for prefix in ("prefix", "base_prefix")):
         facts["location"] = str(location)
     if package["linked"]:
         facts |= {"url": location.as_uri(), "editable": True}
-    if not package["direct_url"]:
-        return Success(Fragment(facts))
-    origin = _origin(package["direct_url"])
-    faults = (origin.failure().under("url"),) if isinstance(origin, Failure) else ()
-    return Success(Fragment(facts | origin.value_or({}), faults=faults))
+    if package.get("files"):
+        facts["files"] = package["files"]
+    if package["direct_url"]:
+        origin = _origin(package["direct_url"])
+        faults += (origin.failure().under("url"),) if isinstance(origin, Failure) else ()
+        facts |= origin.value_or({})
+    if "editable" in facts:
+        checkout = _checkout(Path(unquote(urlsplit(str(facts["url"])).path)), config)
+        faults += (checkout.failure().under("repository"),) if isinstance(checkout, Failure) else ()
+        facts |= checkout.value_or({})
+    return Success(Fragment(facts, faults=tuple(faults)))
+
+
+def _checkout(directory: Path, config: Config) -> Result[dict[str, Json], Fault]:
+    """Return ``repository``: where the top of the one that holds the directory is, its HEAD, and whether it is dirty.
+
+    Of a repository that is captured anyway, the rest stands there.
+    """
+    from capsula.core.repository import holder  # libgit2 is needed for this alone
+
+    if not directory.is_dir():
+        return Success({})
+    found = holder(directory)
+    if isinstance(found, Failure):
+        return Success({}) if found.failure().kind == "not a repository" else found
+    captured = config.settings.capture.git.repositories
+    paths = ["."] if captured is None else captured.values()
+    others = [holder(config.root / path).map(lambda other: other.path).value_or("") for path in paths]
+    return found.bind(partial(_state, is_captured=found.unwrap().path in others))
+
+
+def _state(repository: "pygit2.Repository", *, is_captured: bool) -> Result[dict[str, Json], Fault]:
+    from capsula.core.repository import TROUBLE, trouble
+
+    place = Path(repository.workdir or repository.path)
+    try:
+        sha = None if repository.head_is_unborn else str(repository.head.target)
+        dirty = {} if is_captured else {"dirty": bool(repository.status(untracked_files="normal"))}
+    except TROUBLE as error:
+        return Failure(trouble(error, place))
+    return Success({"repository": {"path": str(place), "sha": sha, **dirty}})
 
 
 def _origin(direct_url: str) -> Result[dict[str, Json], Fault]:

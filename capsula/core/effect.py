@@ -66,6 +66,22 @@ class Remove:
 
 
 @frozen
+class Remember:
+    """Put what was costly to learn into the user's cache; where that cannot be, the next time costs as much.
+
+    No place in the document waits for it.
+    """
+
+    file: Path
+    content: bytes = field(repr=False)
+
+    @property
+    def at(self) -> KeyPath:
+        """The top, wherever it is seen from."""
+        return ()
+
+
+@frozen
 class Seal:
     """Tell values from one another without telling them: name to a digest that takes the key of ``vault``."""
 
@@ -74,9 +90,9 @@ class Seal:
     at: KeyPath = ()
 
 
-Effect: TypeAlias = Shell | Write | Keep | Remove | Seal
+Effect: TypeAlias = Shell | Write | Keep | Remove | Remember | Seal
 
 
 def under(effect: Effect, *keys: str) -> Effect:
     """Return the same effect, its place seen from ``keys`` further up."""
-    return evolve(effect, at=keys + effect.at)
+    return effect if isinstance(effect, Remember) else evolve(effect, at=keys + effect.at)

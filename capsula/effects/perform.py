@@ -1,14 +1,15 @@
 """Performing effects: each answers with a fragment, which is gathered in at its place."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from returns.result import Failure, Success
 
-from capsula.core.effect import Effect, Keep, Remove, Seal, Shell, Write
+from capsula.core.effect import Effect, Keep, Remember, Remove, Seal, Shell, Write
 from capsula.core.fault import Fault, Json, KeyPath, fault_of
 from capsula.core.fragment import Answer, Fragment
-from capsula.effects.files import folders, written
+from capsula.effects.files import folders, replaced, written
 from capsula.effects.keep import identity, kept
 from capsula.effects.key import sealed
 from capsula.effects.shell import shell
@@ -29,6 +30,8 @@ def _answer(effect: Effect, capsule: Path) -> Answer:
             return kept(effect, capsule)
         case Remove():
             return _removed(effect)
+        case Remember():
+            return _remembered(effect)
         case Seal():
             return sealed(effect)
 
@@ -53,3 +56,10 @@ def _removed(effect: Remove) -> Answer:
     except OSError as error:
         return Failure(fault_of(error, f"{effect.origin} is kept, and could not be removed"))
     return Failure(Fault("changed", f"{effect.origin} was changed after it was kept, and stays where it is"))
+
+
+def _remembered(effect: Remember) -> Answer:
+    with suppress(OSError):
+        folders(effect.file.parent)
+        replaced(effect.file, effect.content, effect.file.parent, durable=False)
+    return Success(Fragment())

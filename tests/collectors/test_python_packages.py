@@ -1,22 +1,31 @@
 """Python packages: which interpreter is asked, and what it tells."""
 
 import importlib.metadata
+import json
+import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from attrs import evolve
 from returns.result import Failure, Success
+from uv import find_uv_bin
 
 from capsula.collectors import python_packages
-from capsula.collectors.python_packages import How, Interpreter, interpreter
 from capsula.core.config import Config, Surroundings
+from capsula.core.effect import Remember
 from capsula.core.fault import Fault, Json
-from capsula.core.fragment import Answer
+from capsula.core.fragment import Answer, Fragment
+from capsula.core.interpreter import How, Interpreter, interpreter
 from capsula.core.settings import Settings
 from capsula.effects.asks import started
+from capsula.effects.perform import performed
+from tests.repositories import head, repository
+from tests.wheels import environment as environment_of
+from tests.wheels import site, wheel
 
 OTHERS = sorted(Path.home().glob(".pyenv/versions/*/bin/python"))
 
@@ -273,6 +282,159 @@ class TestWhatItTells:
             Failure(Fault("unexpected", "what was asked did not answer as a Python interpreter does", remedy)),
             Failure(Fault("not found", "python3.99: no such program")),
         ]
+
+
+class TestContent:
+    """Digests tell what is installed, not who installed it; and they are computed once."""
+
+    @pytest.fixture
+    def thing(self, tmp_path: Path) -> Path:
+        files = {"thing/__init__.py": "ONE = 1\n", 'thing/odd, "name".txt': "odd\n", "thing_plugin.py": ""}
+        return wheel(tmp_path / "wheels", "thing", "1.0", files, scripts={"thing": "thing:run"})
+
+    def test_twins_of_two_installers_are_equal(self, thing: Path, tmp_path: Path) -> None:
+        by_pip = environment_of(tmp_path / "pip", thing)
+        by_uv = environment_of(tmp_path / "uv")
+        subprocess.run([find_uv_bin(), "-q", "pip", "install", "--offline", "--python", by_uv, thing], check=True)
+        subprocess.run([by_pip, "-c", "import thing"], check=True)  # and so compiles it
+
+        digests = [digest(tmp_path, program, "thing") for program in (by_pip, by_uv)]
+
+        assert digests[0] == digests[1]
+        assert len(digests[0]) == 64
+
+    def test_other_content_of_one_version_has_another_digest(self, thing: Path, tmp_path: Path) -> None:
+        other = wheel(tmp_path / "other", "thing", "1.0", {"thing/__init__.py": "ONE = 2\n"})
+        first, second = environment_of(tmp_path / "first", thing), environment_of(tmp_path / "second", other)
+
+        assert digest(tmp_path, first, "thing") != digest(tmp_path, second, "thing")
+
+    def test_what_lists_no_hashes_has_no_digest(self, tmp_path: Path) -> None:
+        folder = environment(tmp_path / "venv")
+        metadata(folder / "without-1.0.dist-info", "without", "1.0")
+        (metadata(folder / "bare-1.0.dist-info", "bare", "1.0") / "RECORD").write_text("bare.py,,\n")
+        (metadata(folder / "torn-1.0.dist-info", "torn", "1.0") / "RECORD").write_bytes(b'"torn\xff,\0')
+
+        answer = collected(surroundings(tmp_path, str(tmp_path / "venv" / "bin" / "python")))
+
+        assert told(answer, "distributions") == {key: {"version": "1.0"} for key in ("bare", "torn", "without")}
+
+    def test_a_second_look_reads_no_record(self, thing: Path, tmp_path: Path) -> None:
+        program = environment_of(tmp_path / "venv", thing)
+        record = settled(site(program) / "thing-1.0.dist-info" / "RECORD")
+        asking = surroundings(tmp_path, str(program), environ={"XDG_CACHE_HOME": str(tmp_path / "cache")})
+
+        first = collected(asking).unwrap()
+        performed(first.effects, tmp_path)
+        second = collected(asking).unwrap()
+        (memory,) = (tmp_path / "cache" / "capsula" / "digests").iterdir()
+        known = json.loads(memory.read_text())
+        memory.write_text(json.dumps({place: [stamp, "remembered"] for place, (stamp, _) in known.items()}))
+        third = collected(asking).unwrap()
+
+        assert [type(effect) for effect in first.effects] == [Remember]
+        assert known.keys() == {str(record.parent)}
+        assert (second, second.effects) == (Fragment(first.facts), ())
+        assert '"remembered"' in json.dumps(third.facts)
+
+    def test_a_changed_record_is_read_again(self, thing: Path, tmp_path: Path) -> None:
+        program = environment_of(tmp_path / "venv", thing)
+        record = settled(site(program) / "thing-1.0.dist-info" / "RECORD")
+        asking = surroundings(tmp_path, str(program), environ={"XDG_CACHE_HOME": str(tmp_path / "cache")})
+        first = collected(asking).unwrap()
+        performed(first.effects, tmp_path)
+        times = record.stat().st_atime_ns, record.stat().st_mtime_ns
+        record.write_text(record.read_text().replace("thing_plugin", "thing_plugim"))
+        os.utime(record, ns=times)
+
+        second = collected(asking).unwrap()
+
+        assert told(Success(first), "distributions") != told(Success(second), "distributions")
+
+    @pytest.mark.parametrize("content", [b"\xff", b"[]", b"{", b'{"a": 1}', b'{"a": ["b", 2]}', None])
+    def test_a_broken_memory_does_no_harm_and_is_mended(
+        self, content: bytes | None, thing: Path, tmp_path: Path
+    ) -> None:
+        program = environment_of(tmp_path / "venv", thing)
+        settled(site(program) / "thing-1.0.dist-info" / "RECORD")
+        asking = surroundings(tmp_path, str(program), environ={"XDG_CACHE_HOME": str(tmp_path / "cache")})
+        (effect,) = collected(asking).unwrap().effects
+        assert isinstance(effect, Remember)
+        effect.file.parent.mkdir(parents=True)
+        if content is None:
+            effect.file.mkdir()
+        else:
+            effect.file.write_bytes(content)
+
+        fragment = collected(asking).unwrap()
+
+        assert fragment.effects == (effect,)
+        assert "digest" in str(told(Success(fragment), "distributions"))
+
+    def test_the_memory_of_another_user_is_not_believed(self, thing: Path, tmp_path: Path) -> None:
+        if os.geteuid():
+            pytest.skip("needs: root")
+        program = environment_of(tmp_path / "venv", thing)
+        settled(site(program) / "thing-1.0.dist-info" / "RECORD")
+        asking = surroundings(tmp_path, str(program), environ={"XDG_CACHE_HOME": str(tmp_path / "cache")})
+        first = collected(asking).unwrap()
+        performed(first.effects, tmp_path)
+        (memory,) = (tmp_path / "cache" / "capsula" / "digests").iterdir()
+        os.chown(memory, 12345, 12345)
+
+        assert collected(asking).unwrap() == first
+
+    def test_a_cache_that_cannot_be_written_costs_nothing(self, tmp_path: Path) -> None:
+        (tmp_path / "cache").write_text("no directory")
+
+        answers = performed([Remember(tmp_path / "cache" / "capsula" / "digests" / "a.json", b"{}")], tmp_path)
+
+        assert answers == [((), Success(Fragment()))]
+
+    def test_without_a_home_nothing_is_remembered(self, thing: Path, tmp_path: Path) -> None:
+        program = environment_of(tmp_path / "venv", thing)
+
+        assert collected(surroundings(tmp_path, str(program))).unwrap().effects == ()
+
+    def test_a_link_to_a_source_is_told_with_its_files_and_the_state_of_its_repository(self, tmp_path: Path) -> None:
+        source = repository(tmp_path / "source", {"linked.py": b""})
+        (source / "new.py").touch()
+        folder = environment(tmp_path / "venv")
+        place = metadata(folder / "linked-1.0.dist-info", "linked", "1.0")
+        (place / "direct_url.json").write_text(json.dumps({"url": source.as_uri(), "dir_info": {"editable": True}}))
+        (place / "entry_points.txt").write_text("[console_scripts]\nlinked = linked:run\n")
+        (folder / "linked.pth").write_text(f"{source}\n")
+        (place / "RECORD").write_text("linked.pth,sha256=abc,1\n../../bin/linked.py,,\nlinked-1.0.dist-info/RECORD,,\n")
+        asking = surroundings(tmp_path, str(tmp_path / "venv" / "bin" / "python"))
+
+        elsewhere = told(collected(asking), "distributions")
+        at_home = told(collected(evolve(asking, cwd=source)), "distributions")
+
+        facts = {
+            "version": "1.0",
+            "files": {
+                "linked.pth": f"{source}\n",
+                "linked-1.0.dist-info/entry_points.txt": "[console_scripts]\nlinked = linked:run\n",
+            },
+            "url": source.as_uri(),
+            "editable": True,
+        }
+        state = {"path": str(source), "sha": head(source)}
+        assert elsewhere == {"linked": {**facts, "repository": {**state, "dirty": True}}}
+        assert at_home == {"linked": {**facts, "repository": state}}
+
+
+def digest(cwd: Path, program: Path, name: str) -> str:
+    facts = told(collected(surroundings(cwd, str(program))), "distributions")[name]
+    assert isinstance(facts, Mapping)
+    return str(facts["digest"])
+
+
+def settled(record: Path) -> Path:
+    """Return a file once its state is older than the time in which a file may change without showing it."""
+    while time.time() - record.stat().st_ctime <= 1:
+        time.sleep(0.05)
+    return record
 
 
 def surroundings(cwd: Path, *argv: str, environ: Mapping[str, str] | None = None) -> Surroundings:

@@ -1,0 +1,134 @@
+"""The interpreter that is meant: a pure rule over the command, the environment and the disk."""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from itertools import dropwhile
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from attrs import frozen
+
+from capsula.core.config import Surroundings
+
+How: TypeAlias = Literal["own", "command", "shebang", "virtual environment", "path"]
+"""Why this one: Capsula runs in it, the command or its script names it, it is active, it is the first on the path."""
+
+
+@frozen
+class Interpreter:
+    """An interpreter as it would be called (links of virtual environments not followed), and its isolating flags."""
+
+    program: str
+    how: How
+    flags: tuple[str, ...] = ()
+
+
+def interpreter(surroundings: Surroundings) -> Interpreter:
+    """Return the interpreter that the command will use, as far as its first word tells; else the one it would find."""
+    own = Interpreter(surroundings.executable, "own")
+    if surroundings.argv == (surroundings.executable,):
+        return own
+    return _of_command(surroundings) or _of_script(surroundings) or _found_on_path(surroundings) or own
+
+
+def _of_command(surroundings: Surroundings) -> Interpreter | None:
+    if not surroundings.argv:
+        return _active(surroundings)
+    program, *arguments = surroundings.argv
+    if not _is_python(program):
+        return None
+    return Interpreter(_found(program, surroundings) or program, "command", tuple(_isolating(arguments)))
+
+
+def _active(surroundings: Surroundings) -> Interpreter | None:
+    directory = surroundings.environ.get("VIRTUAL_ENV")
+    program = _found(str(Path(directory, "bin", "python")), surroundings) if directory else None
+    return Interpreter(program, "virtual environment") if program else None
+
+
+def _of_script(surroundings: Surroundings) -> Interpreter | None:
+    script = _found(surroundings.argv[0], surroundings) if surroundings.argv else None
+    match _interpreting(script) if script else ():
+        case [program, *options] if _is_python(program):
+            return Interpreter(_found(program, surroundings) or program, "shebang", tuple(_isolating(options)))
+    return None
+
+
+def _found_on_path(surroundings: Surroundings) -> Interpreter | None:
+    programs = (
+        _executable(Path(directory, name)) for directory in _search_path(surroundings) for name in ("python", "python3")
+    )
+    program = next(filter(None, programs), None)
+    return Interpreter(program, "path") if program else None
+
+
+def _is_python(program: str) -> bool:
+    return re.fullmatch(r"(python|pypy)[\d.]*([a-z]?|-dbg)", Path(program).name) is not None
+
+
+def _found(program: str, surroundings: Surroundings) -> str | None:
+    """Return the path of a program as the command's process would find it."""
+    if "/" in program:
+        return _executable(surroundings.cwd / program)
+    return next(filter(None, (_executable(Path(place, program)) for place in _search_path(surroundings))), None)
+
+
+def _search_path(surroundings: Surroundings) -> Iterator[Path]:
+    for directory in surroundings.environ.get("PATH", os.defpath).split(os.pathsep):
+        yield surroundings.cwd / directory
+
+
+def _executable(file: Path) -> str | None:
+    return str(file) if file.is_file() and os.access(file, os.X_OK) else None
+
+
+_OPTION = re.compile(r"-([^cmWX]*)([cmWX]?)(.*)", re.DOTALL)
+
+
+def _isolating(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield those options of a Python command line that change where modules are looked for."""
+    rest = iter(arguments)
+    for argument in rest:
+        option = _OPTION.fullmatch(argument)
+        if option is None or argument in ("-", "--"):
+            return
+        if argument.startswith("--"):
+            if argument == "--check-hash-based-pycs":
+                next(rest, None)
+            continue
+        letters, valued, value = option.groups()
+        yield from (f"-{letter}" for letter in letters if letter in "EIPSs")
+        if valued in ("c", "m"):
+            return
+        if valued and not value:
+            next(rest, None)
+
+
+_TRAMPOLINE = re.compile(
+    r"""'''exec' (?:"?(?P<path>/[^"$]+?)"?|"\$\(dirname[^/]*/'(?P<sibling>[^'/]+)')(?P<options>(?: -\w+)*) "\$0" """
+)
+"""The second line with which installers replace a shebang that is too long, or that must not name a place."""
+
+
+def _interpreting(script: str) -> list[str]:
+    """Return the program, and its options, that the first lines of a script say it is for; nothing if they do not."""
+    first, _, rest = _beginning(script).partition("\n")
+    trampoline = _TRAMPOLINE.match(rest)
+    if not first.startswith("#!"):
+        return []
+    if trampoline:
+        program = trampoline["path"] or str(Path(script).resolve().with_name(trampoline["sibling"]))
+        return [program, *trampoline["options"].split()]
+    words = first[2:].split()
+    if words and Path(words[0]).name == "env":
+        return list(dropwhile(lambda word: word.startswith("-") or "=" in word, words[1:]))
+    return words
+
+
+def _beginning(file: str) -> str:
+    try:
+        with open(file, "rb") as content:
+            return os.fsdecode(content.read(4096))
+    except OSError:
+        return ""
