@@ -1049,6 +1049,7 @@ def call():
     capsula.record("child" if child == 0 else "parent", capsula.get_capsule_name())
     if child:
         os.waitpid(child, 0)
+        capsula.record("closed", (capsula.get_capsule_dir() / "post-run-info.json").exists())
     return "child" if child == 0 else "parent"
 print(call())
 """
@@ -1057,7 +1058,7 @@ print(call())
 
     (directory,) = capsules(root)
     assert (done.stdout, done.stderr) == ("child\nparent\n", "")
-    assert after(root)["records"] == {"child": directory.name, "parent": directory.name}
+    assert after(root)["records"] == {"child": directory.name, "parent": directory.name, "closed": False}
     assert values(root) == ["parent"]
 
 
