@@ -1,0 +1,101 @@
+"""The variables of the environment: the recorded values, and of each other one whether it is here as it was there."""
+
+from collections.abc import Mapping
+
+from attrs import frozen
+
+from capsula.core.fault import Json
+from capsula.core.step import Phase, Step
+from capsula.core.variables import is_passing
+
+_INJECTING = frozenset(
+    {
+        "LD_PRELOAD",
+        "LD_AUDIT",
+        "LD_LIBRARY_PATH",
+        "DYLD_INSERT_LIBRARIES",
+        "DYLD_LIBRARY_PATH",
+        "BASH_ENV",
+        "ENV",
+        "PYTHONSTARTUP",
+        "PYTHONPATH",
+        "PYTHONHOME",
+        "PYTHONINSPECT",
+        "PYTHONBREAKPOINT",
+        "PYTHONEXECUTABLE",
+    }
+)
+"""Variables by which somebody else's programs get into a process."""
+
+_OURS = frozenset({"HOME", "USER", "LOGNAME", "TMPDIR", "TERM", "SHELL", "PATH", "VIRTUAL_ENV"})
+"""Variables that are the host's, whatever they were when the run was recorded."""
+
+
+@frozen
+class Variables:
+    """The environment of the replay, and how it differs from what was recorded."""
+
+    environ: Mapping[str, str]
+    differing: tuple[str, ...]
+    """Names of variables that were set, to a value that was not recorded and is another one here."""
+    missing: tuple[str, ...]
+    """Names of variables that were set, to a value that was not recorded, and are not set here."""
+    dropped: tuple[str, ...]
+    """Names of variables that a capsule of somebody else must not set."""
+
+    @property
+    def step(self) -> Step:
+        """The step of the plan."""
+        values = tuple(f"{name}={value}" for name, value in sorted(self.environ.items()))
+        reasons = (
+            _told("set when it was recorded, to a value that was not, and unset here", self.missing),
+            _told("another value here than when it was recorded", self.differing),
+            _told("not taken over from a capsule that is not yours", self.dropped),
+        )
+        why = "; ".join(filter(None, reasons))
+        return Step(Phase.VARIABLES, "set the environment", "approximate" if why else "exact", why, values)
+
+
+def restored(
+    recorded: Mapping[str, Json],
+    changes: Mapping[str, Json],
+    here: Mapping[str, str],
+    digests: Mapping[str, Json],
+    *,
+    own: bool,
+) -> Variables:
+    """Return the environment of a replay.
+
+    Args:
+        recorded: The facet ``environment``: ``values`` and ``digests``.
+        changes: ``environment_changes`` of the run: the hash seed that Capsula drew stands there.
+        here: The environment of this process.
+        digests: The digests of its values, by the key of the vault that the capsule is in.
+        own: Whether the capsule was made by this user; variables that inject code are taken over from no other.
+    """
+    there = _texts(recorded.get("values"))
+    drawn = {name: value for name, value in _texts(changes).items() if name == "PYTHONHASHSEED"}
+    dropped = () if own else tuple(sorted(_INJECTING & there.keys()))
+    values = {name: value for name, value in {**there, **drawn}.items() if name not in dropped and name not in _OURS}
+    others = {name: value for name, value in _texts(recorded.get("digests")).items() if not _is_the_hosts(name)}
+    same = {name: here[name] for name, digest in others.items() if name in here and digests.get(name) == digest}
+    hosts = {name: here[name] for name in _OURS & here.keys()}
+    return Variables(
+        {**hosts, **same, **values},
+        differing=tuple(sorted(name for name in others if name in here and name not in same)),
+        missing=tuple(sorted(name for name in others if name not in here)),
+        dropped=dropped,
+    )
+
+
+def _is_the_hosts(name: str) -> bool:
+    return name in _OURS or is_passing(name)
+
+
+def _texts(facts: Json) -> dict[str, str]:
+    table = facts if isinstance(facts, Mapping) else {}
+    return {name: value for name, value in table.items() if isinstance(value, str)}
+
+
+def _told(what: str, names: tuple[str, ...]) -> str:
+    return f"{what}: {', '.join(names)}" if names else ""

@@ -1,0 +1,47 @@
+"""The environment of a replay: what was recorded is set, and what was not is never passed over in silence."""
+
+from capsula.core.step import Phase, Step
+from capsula.restorers.variables import Variables, restored
+
+
+def test_recorded_values_are_set_and_the_hosts_own_stay_the_hosts() -> None:
+    recorded = {"values": {"OMP_NUM_THREADS": "2", "HOME": "/there"}, "digests": {"PATH": "p"}}
+
+    variables = restored(recorded, {"PYTHONHASHSEED": "7"}, {"HOME": "/here", "OTHER": "x"}, {}, own=True)
+
+    environ = {"HOME": "/here", "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "7"}
+    assert variables == Variables(environ, differing=(), missing=(), dropped=())
+    details = ("HOME=/here", "OMP_NUM_THREADS=2", "PYTHONHASHSEED=7")
+    assert variables.step == Step(Phase.VARIABLES, "set the environment", "exact", "", details)
+
+
+def test_an_unrecorded_value_that_is_the_same_here_is_taken_over() -> None:
+    variables = restored({"digests": {"MY_ENV": "d"}}, {}, {"MY_ENV": "v"}, {"MY_ENV": "d"}, own=True)
+
+    assert variables == Variables({"MY_ENV": "v"}, differing=(), missing=(), dropped=())
+
+
+def test_an_unrecorded_value_that_is_another_or_none_here_is_told() -> None:
+    recorded = {"digests": {"MY_ENV": "d", "MY_OTHER": "e"}}
+
+    variables = restored(recorded, {}, {"MY_ENV": "v"}, {"MY_ENV": "x"}, own=True)
+
+    assert variables == Variables({}, differing=("MY_ENV",), missing=("MY_OTHER",), dropped=())
+    assert variables.step.fidelity == "approximate"
+    assert all(name in variables.step.why for name in ("MY_ENV", "MY_OTHER"))
+
+
+def test_what_differs_between_terminals_is_nobodys_concern() -> None:
+    variables = restored({"digests": {"SSH_TTY": "d", "SHLVL": "e"}}, {}, {"SHLVL": "1"}, {"SHLVL": "x"}, own=True)
+
+    assert variables == Variables({}, differing=(), missing=(), dropped=())
+
+
+def test_a_capsule_of_somebody_else_injects_nothing() -> None:
+    recorded = {"values": {"LD_LIBRARY_PATH": "/evil", "PYTHONPATH": "/evil", "TZ": "UTC"}}
+
+    foreign = restored(recorded, {}, {}, {}, own=False)
+    own = restored(recorded, {}, {}, {}, own=True)
+
+    assert foreign == Variables({"TZ": "UTC"}, (), (), dropped=("LD_LIBRARY_PATH", "PYTHONPATH"))
+    assert own.environ == recorded["values"]
