@@ -19,4 +19,7 @@ def _answer(collector: Collector, config: Config) -> Answer:
     try:
         return collector(config)
     except Exception as bug:  # a collector that crashes, ours or a plugin's, costs no other
-        return Failure(Fault("crashed", f"{type(bug).__name__}: {bug}", "this is a bug of the facet; please report it"))
+        from traceback import TracebackException  # it tells even an exception whose own methods raise
+
+        message = f"{type(bug).__name__}: {TracebackException(type(bug), bug, None)}"
+        return Failure(Fault("crashed", message, "this is a bug of the facet; please report it"))
