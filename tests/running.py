@@ -71,5 +71,6 @@ def faults(document: Mapping[str, Any]) -> list[tuple[tuple[str, ...], str]]:
 
 
 def files(folder: Path) -> set[str]:
-    """Return the paths of all files below a folder, relative to it."""
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    """Return the paths of all files below a folder, relative to it, but for the manifest, which every capsule has."""
+    paths = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
+    return {path for path in paths if not path.endswith(".capsula/manifest.json")}

@@ -1,6 +1,6 @@
 """A capsule is built aside and gets its name by one rename; the last document of a run closes it by another."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from attrs import evolve, field, frozen
@@ -10,9 +10,10 @@ from capsula.core.config import Config
 from capsula.core.document import Document, Header, document, dumps
 from capsula.core.effect import Effect, Keep, Write
 from capsula.core.fault import Fault, Json, fault_of
-from capsula.core.fragment import Fragment, graft
+from capsula.core.fragment import Answer, Fragment, graft, joined
 from capsula.core.layout import laid_out
 from capsula.effects.files import all_synchronised, replaced, written
+from capsula.effects.manifest import Signer, Sum, signed
 from capsula.effects.perform import performed
 from capsula.effects.vault import OWN, building, discarded, published
 
@@ -27,6 +28,11 @@ class Draft:
     more: Mapping[str, Json] = field(factory=dict)
 
     @property
+    def status(self) -> str:
+        """The status in its header."""
+        return self.header.status or "complete"
+
+    @property
     def document(self) -> Document:
         """The document, as far as its effects are performed."""
         return document(self.fragment, self.header, self.more)
@@ -37,10 +43,11 @@ class Capsule:
     """A capsule in its place in the vault."""
 
     directory: Path
+    vault: Path
     header: Header
     documents: Mapping[str, Document]
-    held: frozenset[str]
-    """The paths of the files it holds, relative to it."""
+    held: Mapping[str, Sum | None]
+    """What each file in it is, as far as that is known, by its path relative to it."""
     faults: tuple[Fault, ...] = ()
 
     @property
@@ -57,7 +64,8 @@ def built(config: Config, drafts: Sequence[Draft]) -> Result[Capsule, Fault]:
 
 def closed(capsule: Capsule, draft: Draft) -> Result[Capsule, Fault]:
     """Perform what is wanted after the run, and put its last document in its place: from there on the run has ended."""
-    done, held = _done(draft, capsule.directory, capsule.held)
+    done, known = _done(draft, capsule.directory, capsule.held)
+    done, held = _listed(capsule, done, known)
     try:
         if draft.header.durability == "full":
             all_synchronised(capsule.directory)
@@ -68,41 +76,46 @@ def closed(capsule: Capsule, draft: Draft) -> Result[Capsule, Fault]:
 
 
 def _built(aside: Path, config: Config, drafts: Sequence[Draft]) -> Result[Capsule, Fault]:
-    held: frozenset[str] = frozenset()
+    known: dict[str, Sum | None] = {}
     done: list[Draft] = []
+    header = drafts[0].header
     try:
         for draft in drafts:
-            finished, held = _done(draft, aside, held)
+            finished, known = _done(draft, aside, known)
             written(aside / draft.name, (dumps(finished.document),))
             done.append(finished)
+        held = signed(Signer(aside, config.vault, header.id, drafts[-1].status), known, {})
     except OSError as error:
         discarded(aside)
         return Failure(fault_of(error, f"no capsule could be written in {config.vault}"))
     except BaseException:
         discarded(aside)
         raise
-    header = drafts[0].header
     place = published(aside, config.vault, config.settings.capsule_template, header.taken, header.durability)
     if not isinstance(place, Success):
         discarded(aside)
-    return place.map(lambda directory: _cleared(Capsule(directory, header, {}, held), done))
+    return place.map(lambda directory: _cleared(Capsule(directory, config.vault, header, {}, held), done))
 
 
-def _done(draft: Draft, directory: Path, held: frozenset[str]) -> tuple[Draft, frozenset[str]]:
+def _done(draft: Draft, directory: Path, known: Mapping[str, Sum | None]) -> tuple[Draft, dict[str, Sum | None]]:
     """Perform the effects of a draft; what their answers want in turn is left to ``_cleared``."""
-    effects = laid_out(draft.fragment.effects, held)
-    fragment = graft(draft.fragment, performed(effects, directory))
-    return evolve(draft, fragment=fragment), held.union(*map(_targets, effects))
+    effects = laid_out(draft.fragment.effects, known)
+    answers = performed(effects, directory)
+    held = (target for effect, (_, answer) in zip(effects, answers, strict=True) for target in _held(effect, answer))
+    return evolve(draft, fragment=graft(draft.fragment, answers)), {**known, **dict(held)}
 
 
-def _targets(effect: Effect) -> frozenset[str]:
-    match effect:
-        case Keep(target=target):
-            return frozenset({target})
-        case Write(contents=contents):
-            return frozenset(target for target, _ in contents)
-        case _:
-            return frozenset()
+def _held(effect: Effect, answer: Answer) -> Iterator[tuple[str, Sum | None]]:
+    """Yield what an effect has put into the capsule; a file that was hashed as it was kept is not read again."""
+    match effect, answer:
+        case Keep(target=target), Success(
+            Fragment({"hash_algorithm": "sha256", "size": int(size), "file_hash": str(it)})
+        ):
+            yield target, Sum(size, it)
+        case Keep(target=target), _:
+            yield target, None
+        case Write(contents=contents), _:
+            yield from ((target, None) for target, _ in contents)
 
 
 def _cleared(capsule: Capsule, drafts: Sequence[Draft]) -> Capsule:
@@ -111,18 +124,31 @@ def _cleared(capsule: Capsule, drafts: Sequence[Draft]) -> Capsule:
         done, _ = _done(draft, capsule.directory, capsule.held)
         faults = done.fragment.faults
         if len(faults) > len(draft.fragment.faults):
-            faults += _retold(capsule.directory, done)
+            capsule, trouble = _retold(capsule, done, drafts[-1].status)
+            faults += trouble
         documents = {**capsule.documents, draft.name: done.document}
         capsule = evolve(capsule, documents=documents, faults=capsule.faults + faults)
     return capsule
 
 
-def _retold(directory: Path, draft: Draft) -> tuple[Fault, ...]:
+def _retold(capsule: Capsule, draft: Draft, status: str) -> tuple[Capsule, tuple[Fault, ...]]:
+    signer = Signer(capsule.directory, capsule.vault, capsule.header.id, status)
     try:
-        _replace(directory, draft)
+        _replace(capsule.directory, draft)
+        held = signed(signer, capsule.held, {draft.name: dumps(draft.document)})
     except OSError as error:
-        return (fault_of(error, f"{draft.name} could not be brought up to date"),)
-    return ()
+        return capsule, (fault_of(error, f"{draft.name} could not be brought up to date"),)
+    return evolve(capsule, held=held), ()
+
+
+def _listed(capsule: Capsule, draft: Draft, known: Mapping[str, Sum | None]) -> tuple[Draft, Mapping[str, Sum | None]]:
+    """List what the capsule holds at the end of the run; a list that cannot be written does not cost the end record."""
+    signer = Signer(capsule.directory, capsule.vault, capsule.header.id, draft.status)
+    try:
+        return draft, signed(signer, known, {draft.name: dumps(draft.document)})
+    except OSError as error:
+        fault = fault_of(error, "the manifest could not be brought up to date")
+        return evolve(draft, fragment=joined(draft.fragment, Fragment(faults=(fault,)))), known
 
 
 def _replace(directory: Path, draft: Draft) -> None:

@@ -266,6 +266,7 @@ def test_show_tells_what_is_known_of_a_run(tmp_path: Path) -> None:
         "  stderr       oh",
         "  faults       context.json > environment_variables > UNSET: UNSET is not set",
         f"  holds        {capsule.directory}",
+        "                 .capsula/manifest.json",
         "                 context.json",
         "                 new.txt",
         "                 post-run-info.json",

@@ -1,0 +1,153 @@
+"""Manifests: what each file of a capsule is, and a signature by which the vault knows its own again."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from hashlib import file_digest, sha256
+from hmac import compare_digest
+from pathlib import Path
+
+from attrs import asdict, frozen
+from returns.result import Failure, Result, Success
+
+from capsula.core.document import dumps, loads
+from capsula.core.fault import Fault, Json, fault_of
+from capsula.effects.files import replaced
+from capsula.effects.key import key, signature, vault_of
+from capsula.effects.vault import OWN
+
+NAME = f"{OWN}/manifest.json"
+FORMAT = 1
+
+_READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+
+
+@frozen
+class Sum:
+    """What a file is."""
+
+    size: int
+    """In bytes."""
+    sha256: str
+
+
+@frozen
+class Signer:
+    """A capsule that gets a manifest: where it stands, its id, its status, and the vault whose key signs."""
+
+    directory: Path
+    vault: Path
+    id: str
+    status: str
+    """``running`` if more will come to it."""
+
+
+def signed(signer: Signer, known: Mapping[str, Sum | None], coming: Mapping[str, bytes]) -> dict[str, Sum]:
+    """Write the manifest of a capsule and return what each file of it is; raises ``OSError``.
+
+    Args:
+        signer: Which capsule; without a key of its vault, the manifest is not signed.
+        known: Files by their path in the capsule; those that were hashed as they were written are not read again.
+        coming: The texts of documents that will be put in their places after this one.
+    """
+    sums = {path: known.get(path) or _sum(file) for path, file in _files(signer.directory)}
+    sums |= {path: Sum(len(text), sha256(text).hexdigest()) for path, text in coming.items()}
+    facts: dict[str, Json] = {
+        "format": FORMAT,
+        "id": signer.id,
+        "status": signer.status,
+        "files": {path: asdict(sums[path]) for path in sorted(sums)},
+    }
+    proof = key(signer.vault).bind(lambda _: signature(signer.vault, _canonical(facts)))
+    text = dumps({**facts, "signature": proof.value_or(None)})
+    replaced(signer.directory / NAME, text, signer.directory / OWN, durable=False)
+    return sums
+
+
+def is_own(capsule: Path) -> bool:
+    """Tell whether the manifest of a capsule was made in the vault it is in, by this user, and not changed since.
+
+    That its files are as the manifest says, ``integrity`` tells.
+    """
+    vault = vault_of(capsule)
+    match _manifest(capsule):
+        case Success({"signature": str(claimed), **facts}) if vault:
+            return signature(vault, _canonical(facts)).map(lambda real: compare_digest(real, claimed)).value_or(False)
+    return False
+
+
+def integrity(capsule: Path) -> tuple[Fault, ...]:
+    """Return in what the files of a capsule are not as its manifest says; the path of each fault is the file's.
+
+    Faults: ``missing``, ``changed``, ``extra``, and of the manifest itself ``unsealed`` (there is none) and
+    ``malformed``. While a run has no end its output is not ``extra``.
+    """
+    answer = _manifest(capsule).bind(_sums)
+    if not isinstance(answer, Success):
+        return (answer.failure(),)
+    sums, whole = answer.unwrap()
+    try:
+        files = dict(_files(capsule))
+    except OSError as error:
+        return (fault_of(error, str(capsule)),)
+    missing = (Fault("missing", "is missing", path=(path,)) for path in sums if path not in files)
+    changed = (_judged(path, file, sums[path]) for path, file in files.items() if path in sums)
+    extra = (Fault("extra", "is not in the manifest", path=(path,)) for path in files if whole and path not in sums)
+    return (*missing, *filter(None, changed), *extra)
+
+
+def _judged(path: str, file: Path, listed: Sum) -> Fault | None:
+    try:
+        if file.lstat().st_size == listed.size and _sum(file) == listed:
+            return None
+    except OSError as error:
+        return fault_of(error).under(path)
+    return Fault("changed", "is not what the manifest says", path=(path,))
+
+
+def _manifest(capsule: Path) -> Result[Mapping[str, Json], Fault]:
+    try:
+        with open(os.open(capsule / NAME, _READING), "rb") as stream:
+            text = stream.read()
+    except FileNotFoundError:
+        return Failure(Fault("unsealed", "there is no manifest of it", "versions before 0.1 made none", (NAME,)))
+    except OSError as error:
+        return Failure(fault_of(error).under(NAME))
+    return loads(text).alt(lambda fault: fault.under(NAME))
+
+
+def _sums(manifest: Mapping[str, Json]) -> Result[tuple[dict[str, Sum], bool], Fault]:
+    """Return what the files are to be, and whether these are all files."""
+    sums: dict[str, Sum] = {}
+    match manifest:
+        case {"format": 1, "status": str(status), "files": dict(files)}:
+            for path, facts in files.items():
+                match facts:
+                    case {"size": int(size), "sha256": str(digest)}:
+                        sums[path] = Sum(size, digest)
+            if len(sums) == len(files):
+                return Success((sums, status != "running"))
+    return Failure(Fault("malformed", "is no manifest of a known format", path=(NAME,)))
+
+
+def _canonical(facts: Mapping[str, Json]) -> bytes:
+    """Return a text that is the same however the manifest is written."""
+    told = {name: facts.get(name) for name in ("format", "id", "status", "files")}
+    return json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
+
+
+def _files(directory: Path, above: str = "") -> Iterator[tuple[str, Path]]:
+    """Yield path and place of all that is in a capsule but folders and the manifest; links are not followed."""
+    with os.scandir(directory) as listing:
+        entries = sorted(listing, key=lambda entry: entry.name)
+    for entry in entries:
+        path = f"{above}{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(Path(entry.path), f"{path}/")
+        elif path != NAME:
+            yield path, Path(entry.path)
+
+
+def _sum(file: Path) -> Sum:
+    with open(os.open(file, _READING), "rb", buffering=0) as stream:
+        return Sum(os.fstat(stream.fileno()).st_size, file_digest(stream, "sha256").hexdigest())

@@ -1,0 +1,82 @@
+"""The key of a vault: one for ever, whoever asks first."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from returns.result import Success
+
+from capsula.core.effect import Seal
+from capsula.effects.key import key, known_key, resealed, sealed, signature, vault_of
+
+ASKING = """
+import sys
+from pathlib import Path
+from capsula.effects.key import key
+print(key(Path(sys.argv[1])).unwrap().hex())
+"""
+
+
+def test_a_key_is_drawn_once_and_read_by_its_owner_alone(tmp_path: Path) -> None:
+    first = key(tmp_path)
+
+    assert first == key(tmp_path) == known_key(tmp_path)
+    assert len(first.unwrap()) == 32
+    assert [path.name for path in (tmp_path / ".capsula").iterdir()] == ["key"]
+    assert (tmp_path / ".capsula/key").stat().st_mode & 0o777 == 0o600
+    assert key(tmp_path / "other") != first
+
+
+def test_processes_that_draw_at_once_get_one_key(tmp_path: Path) -> None:
+    asked = [
+        subprocess.Popen([sys.executable, "-c", ASKING, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+        for _ in range(6)
+    ]
+
+    answers = {process.communicate()[0].strip() for process in asked}
+
+    assert answers == {key(tmp_path).unwrap().hex()}
+    assert [path.name for path in (tmp_path / ".capsula").iterdir()] == ["key"]
+
+
+def test_looking_for_a_key_draws_none(tmp_path: Path) -> None:
+    assert known_key(tmp_path).failure().kind == "missing"
+    assert signature(tmp_path, b"").failure().kind == "missing"
+    assert resealed({"A": "1"}, tmp_path).failure().kind == "missing"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"x" * 33])
+def test_what_is_no_key_is_a_fault(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ".capsula").mkdir()
+    (tmp_path / ".capsula/key").write_bytes(content)
+
+    assert key(tmp_path).failure().kind == "malformed"
+
+
+def test_a_key_is_not_read_through_a_link(tmp_path: Path) -> None:
+    (tmp_path / ".capsula").mkdir()
+    (tmp_path / "elsewhere").write_bytes(b"x" * 32)
+    (tmp_path / ".capsula/key").symlink_to(tmp_path / "elsewhere")
+
+    assert key(tmp_path).failure().kind == "failed"
+
+
+def test_digests_tell_values_and_names_apart(tmp_path: Path) -> None:
+    values = {"A": "1", "B": "1", "C": "2", "D": "\udcff"}
+
+    digests = sealed(Seal(tmp_path, values)).unwrap().facts
+
+    assert isinstance(digests, dict)
+    assert list(digests) == ["A", "B", "C", "D"]
+    assert len(set(digests.values())) == 4
+    assert resealed({"A": "1"}, tmp_path) == Success({"A": digests["A"]})
+    assert resealed({"A": "2"}, tmp_path) != Success({"A": digests["A"]})
+
+
+def test_the_vault_of_a_capsule_is_found_however_deep(tmp_path: Path) -> None:
+    key(tmp_path / "vault")
+
+    assert vault_of(tmp_path / "vault/2024/02/capsule") == tmp_path / "vault"
+    assert vault_of(tmp_path / "capsule") is None
