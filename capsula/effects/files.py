@@ -1,7 +1,8 @@
 """Writing files of our own: private, never over another file, whole or not at all."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from errno import EINVAL, ENOTSUP
 from pathlib import Path
 
@@ -21,34 +22,45 @@ def folders(folder: Path) -> None:
             raise
     except FileNotFoundError:
         folders(folder.parent)
-        folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
+        folders(folder)
+    else:
+        folder.chmod(PRIVATE_FOLDER)  # the umask may have taken from it what its owner needs
 
 
 def created(file: Path) -> int:
     """Open a new private file for writing and reading, and return its descriptor."""
-    return os.open(file, _NEW, PRIVATE_FILE)
+    descriptor = os.open(file, _NEW, PRIVATE_FILE)
+    os.fchmod(descriptor, PRIVATE_FILE)  # the umask may have taken from it what its owner needs
+    return descriptor
 
 
 def written(file: Path, chunks: Iterable[bytes]) -> int:
-    """Write a new private file, and return its size in bytes."""
-    size = 0
-    with open(created(file), "wb") as stream:
-        for chunk in chunks:
-            size += stream.write(chunk)
+    """Write a new private file, and return its size in bytes; what could be written in part only is removed."""
+    with open(created(file), "wb") as stream, removed_unless_whole(file):
+        size = sum(map(stream.write, chunks))
+        stream.flush()
     return size
+
+
+@contextmanager
+def removed_unless_whole(file: Path) -> Iterator[None]:
+    """Remove a file of our own if it cannot be finished."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            file.unlink()
+        raise
 
 
 def replaced(file: Path, text: bytes, aside: Path, *, durable: bool) -> None:
     """Put a file in its place by one rename; ``aside`` is a folder on the same file system."""
     temporary = aside / f"{file.name}.{os.getpid()}.{os.urandom(4).hex()}"
-    try:
-        written(temporary, (text,))
+    written(temporary, (text,))
+    with removed_unless_whole(temporary):
         if durable:
             synchronised(temporary)
         temporary.replace(file)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
     if durable:
         synchronised(file.parent)
 

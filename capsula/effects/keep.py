@@ -3,10 +3,10 @@
 import os
 import stat
 from collections.abc import Iterator
-from errno import EBADF, EINVAL, ENOSYS, ENOTSUP, EOPNOTSUPP, EPERM, EXDEV
+from errno import EBADF, EINVAL, ENOSYS, ENOTSUP, ENXIO, EOPNOTSUPP, EPERM, EXDEV
 from pathlib import Path
 from queue import SimpleQueue
-from threading import Thread
+from threading import Event, Thread
 
 from returns.result import Failure, Success
 
@@ -15,39 +15,45 @@ from capsula.core.effect import Keep, Remove
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, Fragment
 from capsula.core.settings import HashAlgorithm
-from capsula.effects.files import created, folders
+from capsula.effects.files import created, folders, removed_unless_whole
 
 _CANNOT_SHARE = {EBADF, EINVAL, ENOSYS, ENOTSUP, EOPNOTSUPP, EPERM, EXDEV}
 _CHUNK = 8 * 1024 * 1024
 _WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)  # opening a FIFO waits for a writer
+_STAT_BLOCK = 512
 
 
 def kept(effect: Keep, capsule: Path) -> Answer:
     """Copy a file into a capsule; that the origin of a moved one is removed is a further effect, of its fragment."""
-    target = capsule / effect.target
-    arrived = False
     try:
         source = os.open(effect.origin, os.O_RDONLY | _WITHOUT_WAITING)
         try:
-            before = os.fstat(source)
-            if not stat.S_ISREG(before.st_mode):
-                return Failure(Fault("not a file", f"{effect.origin} is not a regular file"))
-            folders(target.parent)
-            destination = created(target)
-            arrived = True
-            try:
-                digest, size = _copied(source, destination, before.st_size, effect.algorithm)
-                os.fchmod(destination, before.st_mode & stat.S_IRWXU)
-                os.utime(destination, ns=(before.st_atime_ns, before.st_mtime_ns))
-            finally:
-                os.close(destination)
-            changed = identity(os.fstat(source)) != identity(before)
+            return _kept(effect, capsule / effect.target, source)
         finally:
             os.close(source)
     except OSError as error:
-        if arrived:
-            target.unlink(missing_ok=True)
         return Failure(fault_of(error, f"{effect.origin} could not be kept"))
+
+
+def identity(status: os.stat_result) -> tuple[int, int, int, int]:
+    """Return what tells a file from another, and from itself when it was changed."""
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _kept(effect: Keep, target: Path, source: int) -> Answer:
+    before = os.fstat(source)
+    if not stat.S_ISREG(before.st_mode):
+        return Failure(Fault("not a file", f"{effect.origin} is not a regular file"))
+    folders(target.parent)
+    destination = created(target)
+    with removed_unless_whole(target):
+        try:
+            digest, size = _copied(source, destination, before, effect.algorithm)
+            # Its owner reads it, whoever was to read the origin: the capsule is synchronised, compared, shown.
+            os.fchmod(destination, before.st_mode & stat.S_IRWXU | stat.S_IRUSR)
+            os.utime(destination, ns=(before.st_atime_ns, before.st_mtime_ns))
+        finally:
+            os.close(destination)
     facts: dict[str, Json] = {
         "hash_algorithm": effect.algorithm,
         "file_hash": digest,
@@ -55,6 +61,7 @@ def kept(effect: Keep, capsule: Path) -> Answer:
         "mode": f"{stat.S_IMODE(before.st_mode):04o}",
         "kept_as": effect.target,
     }
+    changed = identity(os.fstat(source)) != identity(before)
     if changed:
         facts["changed_while_read"] = True
     if not effect.move:
@@ -65,34 +72,62 @@ def kept(effect: Keep, capsule: Path) -> Answer:
     return Success(Fragment({**facts, "moved": True}, (Remove(effect.origin, identity(before), at=("moved",)),)))
 
 
-def identity(status: os.stat_result) -> tuple[int, int, int, int]:
-    """Return what tells a file from another, and from itself when it was changed."""
-    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
-
-
-def _copied(source: int, destination: int, size: int, algorithm: HashAlgorithm | None) -> tuple[str | None, int]:
+def _copied(
+    source: int, destination: int, before: os.stat_result, algorithm: HashAlgorithm | None
+) -> tuple[str | None, int]:
     """Copy, and hash behind the copy what stands in the destination: what is hashed is what is kept."""
-    chunks = _chunks(source, destination, size)
-    if algorithm is None:
-        return None, sum(chunks)
-    digest = hasher(algorithm)
+    digest = hasher(algorithm) if algorithm else None
     position = 0
-    for length in chunks if size <= _CHUNK else _ahead(chunks):
-        digest.update(os.pread(destination, length, position))
-        position += length
-    return digest.hexdigest(), position
+    copied = _positions(source, destination, before)
+    for arrived in copied if before.st_size <= _CHUNK else _ahead(copied):
+        while digest and (block := os.pread(destination, min(arrived - position, _CHUNK), position)):
+            digest.update(block)
+            position += len(block)
+        position = arrived
+    return digest.hexdigest() if digest else None, position
 
 
-def _chunks(source: int, destination: int, size: int) -> Iterator[int]:
-    """Copy chunk by chunk as far as the file was long at first, and tell the length of each."""
-    left = size
-    while left and (length := _shared(source, destination, min(left, _CHUNK))):
-        left -= length
-        yield length
-    # Without a call of the system that copies, or from a file that does not know its size (below /proc):
-    while (left or not size) and (chunk := os.read(source, min(left or _CHUNK, _CHUNK))):
-        left -= min(left, len(chunk))
-        yield _all_written(destination, chunk)
+def _positions(source: int, destination: int, before: os.stat_result) -> Iterator[int]:
+    """Copy chunk by chunk as far as the file was long at first, and tell each time how far it stands."""
+    size = before.st_size
+    position = 0
+    if before.st_blocks * _STAT_BLOCK < size:
+        os.ftruncate(destination, size)
+    while position < size:
+        start, end = _data(source, position, before)
+        if start > position:  # a hole stays one
+            os.lseek(destination, start, os.SEEK_SET)
+            yield (position := start)
+            continue
+        length = _moved_on(source, destination, min(end - position, _CHUNK))
+        if length == 0:  # it was cut off meanwhile
+            break
+        yield (position := position + length)
+    while not size and (chunk := os.read(source, _CHUNK)):  # below /proc a file does not know its size
+        yield (position := position + _all_written(destination, chunk))
+    os.ftruncate(destination, position)
+
+
+def _data(source: int, position: int, before: os.stat_result) -> tuple[int, int]:
+    """Return from where to where the next data of a file stand; its offset is then there, or where it was."""
+    if before.st_blocks * _STAT_BLOCK >= before.st_size:
+        return position, before.st_size
+    try:
+        start = os.lseek(source, position, os.SEEK_DATA)
+        end = os.lseek(source, start, os.SEEK_HOLE)
+        os.lseek(source, start, os.SEEK_SET)
+    except OSError as error:
+        if error.errno == ENXIO:  # nothing but a hole is left
+            return before.st_size, before.st_size
+        if error.errno in _CANNOT_SHARE:
+            return position, before.st_size
+        raise
+    return min(start, before.st_size), min(end, before.st_size)
+
+
+def _moved_on(source: int, destination: int, length: int) -> int:
+    """Copy at most so many bytes from where both files stand, and return how many they were."""
+    return _shared(source, destination, length) or _all_written(destination, os.read(source, length))
 
 
 def _shared(source: int, destination: int, length: int) -> int:
@@ -113,20 +148,33 @@ def _all_written(destination: int, chunk: bytes) -> int:
     return len(chunk)
 
 
-def _ahead(chunks: Iterator[int]) -> Iterator[int]:
-    """Run an iterator ahead in a thread of its own."""
-    ready: SimpleQueue[int | OSError] = SimpleQueue()
+def _ahead(positions: Iterator[int]) -> Iterator[int]:
+    """Run an iterator ahead in a thread of its own, which is over when this is."""
+    ready: SimpleQueue[int | BaseException | None] = SimpleQueue()
+    enough = Event()
 
     def run() -> None:
         try:
-            for length in chunks:
-                ready.put(length)
-            ready.put(0)
-        except OSError as error:
+            for position in positions:
+                ready.put(position)
+                if enough.is_set():
+                    return
+        except BaseException as error:  # whatever it is, it is raised where it is waited for
             ready.put(error)
+        else:
+            ready.put(None)
 
-    Thread(target=run, name="capsula-copy").start()
-    while (item := ready.get()) != 0:
-        if isinstance(item, OSError):
-            raise item
-        yield item
+    thread = Thread(target=run, name="capsula-copy")
+    try:
+        thread.start()
+    except RuntimeError:  # no thread can be started, as while the interpreter ends
+        yield from positions
+        return
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        enough.set()
+        thread.join()

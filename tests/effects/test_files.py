@@ -1,0 +1,125 @@
+"""Files of our own: private, never over another, whole or not at all."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from capsula.effects.files import all_synchronised, folders, replaced, synchronised, written
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_folders_are_made_as_far_as_they_are_missing(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir(0o755)
+
+    folders(tmp_path / "a/b/c")
+    folders(tmp_path / "a/b/c")
+
+    assert [mode(tmp_path / path) for path in ("a", "a/b", "a/b/c")] == [0o755, 0o700, 0o700]
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "link", "link/below"])
+def test_what_is_in_the_way_of_a_folder_is_told(place: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("nowhere")
+
+    with pytest.raises((FileExistsError, NotADirectoryError)):
+        folders(tmp_path / place)
+
+
+def test_a_file_is_private_and_as_long_as_it_says(tmp_path: Path) -> None:
+    size = written(tmp_path / "a", iter([b"one", b"", b"two"]))
+
+    assert (size, (tmp_path / "a").read_bytes(), mode(tmp_path / "a")) == (6, b"onetwo", 0o600)
+
+
+@pytest.mark.parametrize("make", [lambda path: path.write_text("old"), lambda path: path.symlink_to("elsewhere")])
+def test_nothing_is_written_over(make: "object", tmp_path: Path) -> None:
+    assert callable(make)
+    make(tmp_path / "a")
+
+    with pytest.raises(FileExistsError):
+        written(tmp_path / "a", [b"new"])
+
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_what_cannot_be_finished_leaves_nothing(tmp_path: Path) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"x" * 100_000
+        raise OSError("the source is gone")
+
+    with pytest.raises(OSError, match="the source is gone"):
+        written(tmp_path / "a", chunks())
+
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("durable", [True, False])
+def test_a_file_is_replaced_by_one_rename(durable: bool, tmp_path: Path) -> None:
+    (tmp_path / "aside").mkdir()
+    (tmp_path / "a").write_text("old")
+    with (tmp_path / "a").open() as old:
+        replaced(tmp_path / "a", b"new", tmp_path / "aside", durable=durable)
+
+        assert old.read() == "old"
+
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert os.listdir(tmp_path / "aside") == []
+
+
+def test_a_file_that_cannot_be_replaced_leaves_nothing_aside(tmp_path: Path) -> None:
+    (tmp_path / "aside").mkdir()
+    (tmp_path / "a").mkdir()
+
+    with pytest.raises(IsADirectoryError):
+        replaced(tmp_path / "a", b"new", tmp_path / "aside", durable=True)
+
+    assert os.listdir(tmp_path / "aside") == []
+
+
+def test_all_there_is_can_be_synchronised(tmp_path: Path) -> None:
+    written_below = tmp_path / "a/b"
+    folders(written_below)
+    written(written_below / "c", [b"x"])
+    (written_below / "link").symlink_to("nowhere")
+    os.mkfifo(written_below / "pipe")
+
+    all_synchronised(tmp_path)
+    synchronised(written_below / "c")
+
+
+UNDER_A_UMASK = """
+import os, sys
+from pathlib import Path
+from capsula.effects.files import folders, written
+os.setgid(65534); os.setuid(65534)
+os.umask(0o777)
+folders(Path(sys.argv[1], "a/b"))
+written(Path(sys.argv[1], "a/b/c"), [b"x"])
+"""
+
+
+def test_the_umask_takes_nothing_from_the_owner(tmp_path: Path) -> None:
+    place = shared(tmp_path)
+    script = UNDER_A_UMASK if os.geteuid() == 0 else UNDER_A_UMASK.replace("os.setgid(65534); os.setuid(65534)", "")
+
+    subprocess.run([sys.executable, "-c", script, str(place)], check=True)
+
+    assert [mode(place / path) for path in ("a", "a/b", "a/b/c")] == [0o700, 0o700, 0o600]
+
+
+def shared(directory: Path) -> Path:
+    """Return a folder that any user may come to and write."""
+    place = directory / "shared"
+    place.mkdir()
+    place.chmod(0o777)
+    for folder in place.parents[:3]:
+        folder.chmod(folder.stat().st_mode | 0o011)
+    return place
