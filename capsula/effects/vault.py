@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
@@ -21,12 +22,10 @@ def building(vault: Path, identity: str) -> Result[Path, Fault]:
     aside = vault / OWN / "building" / identity
     try:
         folders(vault)
-        if not os.path.lexists(vault / ".gitignore"):
-            written(vault / ".gitignore", (b"*\n",))
+        _hidden_from_git(vault)
         folders(aside / OWN)
-    except FileExistsError as error:
-        return Failure(fault_of(error, str(error.filename or vault)))
     except OSError as error:
+        discarded(aside)
         return Failure(_unusable(vault, error))
     return Success(aside)
 
@@ -40,7 +39,8 @@ def published(aside: Path, vault: Path, template: str, moment: datetime, durabil
         folders((vault / name).parent)
         capsule = next(path for path in _names(vault, name) if _renamed(aside, path))
         if durability == "full":
-            synchronised(capsule.parent)
+            for folder in _up_to(vault, capsule.parent):
+                synchronised(folder)
     except OSError as error:
         return Failure(_unusable(vault, error))
     return Success(capsule)
@@ -49,6 +49,17 @@ def published(aside: Path, vault: Path, template: str, moment: datetime, durabil
 def discarded(aside: Path) -> None:
     """Remove what was built aside; what cannot be removed stays, and disturbs nothing."""
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _hidden_from_git(vault: Path) -> None:
+    if not os.path.lexists(vault / ".gitignore"):
+        with suppress(FileExistsError):  # another process was faster
+            written(vault / ".gitignore", (b"*\n",))
+
+
+def _up_to(vault: Path, folder: Path) -> Iterator[Path]:
+    """Yield the folders from one below the vault up to it: each may be new, and its name is held by the next."""
+    return (each for each in (folder, *folder.parents) if each.is_relative_to(vault))
 
 
 def _names(vault: Path, name: str) -> Iterator[Path]:

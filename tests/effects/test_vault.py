@@ -1,0 +1,196 @@
+"""The vault: capsules appear in it whole, each under a name of its own, or not at all."""
+
+import os
+import subprocess
+import sys
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from returns.result import Failure, Success
+
+from capsula.core.fault import Fault
+from capsula.core.settings import Durability
+from capsula.effects.files import written
+from capsula.effects.vault import building, discarded, published
+
+MOMENT = datetime(2024, 2, 29, 12, 34, 56).astimezone()
+REMEDY = "set vault-directory to a place that can be"
+
+
+def built(vault: Path, identity: str = "id") -> Path:
+    aside = building(vault, identity).unwrap()
+    written(aside / "context.json", [identity.encode()])
+    return aside
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_a_vault_is_private_and_hidden_from_git(tmp_path: Path) -> None:
+    vault = tmp_path / "deep/vault"
+
+    aside = built(vault)
+
+    assert [mode(path) for path in (tmp_path / "deep", vault, *aside.parents[:2], aside)] == [0o700] * 5
+    assert mode(vault / ".gitignore") == 0o600
+    assert (vault / ".gitignore").read_bytes() == b"*\n"
+    assert (aside / ".capsula").is_dir()
+
+
+def test_a_vault_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    vault = tmp_path / "vault"
+    vault.mkdir(0o750)
+    (vault / ".gitignore").write_text("mine")
+
+    built(vault)
+
+    assert (mode(vault), (vault / ".gitignore").read_text()) == (0o750, "mine")
+
+
+@pytest.mark.parametrize("durability", ["full", "fast"])
+def test_a_capsule_gets_its_name_from_the_template(durability: Durability, tmp_path: Path) -> None:
+    aside = built(tmp_path)
+
+    place = published(aside, tmp_path, "%Y/%m/%d_%H", MOMENT, durability)
+
+    assert place == Success(tmp_path / "2024/02/29_12")
+    assert (tmp_path / "2024/02/29_12/context.json").read_bytes() == b"id"
+    assert [mode(tmp_path / path) for path in ("2024", "2024/02", "2024/02/29_12")] == [0o700] * 3
+    assert not aside.exists()
+
+
+def test_a_name_that_is_taken_is_numbered_whatever_took_it(tmp_path: Path) -> None:
+    built(tmp_path)
+    (tmp_path / "name").mkdir()
+    (tmp_path / "name_2").write_text("")
+    (tmp_path / "name_3").symlink_to("nowhere")
+    published(built(tmp_path, "first"), tmp_path, "name_4", MOMENT, "fast")
+
+    place = published(built(tmp_path, "second"), tmp_path, "name", MOMENT, "fast")
+
+    assert place == Success(tmp_path / "name_5")
+    assert os.listdir(tmp_path / "name") == []
+    assert (tmp_path / "name_4/context.json").read_bytes() == b"first"
+
+
+def test_a_capsule_that_was_discarded_leaves_nothing(tmp_path: Path) -> None:
+    aside = built(tmp_path)
+
+    discarded(aside)
+    discarded(aside)
+
+    assert os.listdir(tmp_path / ".capsula/building") == []
+
+
+def test_a_vault_that_is_a_file_is_one_fault(tmp_path: Path) -> None:
+    (tmp_path / "vault").write_text("")
+
+    answer = building(tmp_path / "vault", "id")
+
+    message = f"the vault {tmp_path / 'vault'} cannot be written: File exists"
+    assert answer == Failure(Fault("failed", message, REMEDY))
+
+
+def test_a_vault_that_leads_nowhere_is_one_fault(tmp_path: Path) -> None:
+    (tmp_path / "vault").symlink_to("nowhere")
+
+    assert building(tmp_path / "vault", "id").failure().remedy == REMEDY
+
+
+def test_a_template_whose_folder_is_a_file_is_one_fault(tmp_path: Path) -> None:
+    aside = built(tmp_path)
+    (tmp_path / "2024").write_text("")
+
+    answer = published(aside, tmp_path, "%Y/%m", MOMENT, "full")
+
+    assert answer.failure().remedy == REMEDY
+    assert (tmp_path / "2024").read_text() == ""
+
+
+PUBLISHING = """
+import os, sys
+from datetime import datetime
+from pathlib import Path
+from capsula.effects.files import written
+from capsula.effects.vault import building, published
+vault = Path(sys.argv[1], "vault")
+sys.stdin.read()
+aside = building(vault, os.urandom(16).hex()).unwrap()
+written(aside / "context.json", [sys.argv[2].encode()])
+print(published(aside, vault, "a/same", datetime(2024, 2, 29), "fast").unwrap(), end="")
+"""
+
+
+def test_processes_publish_the_same_name_at_the_same_moment(tmp_path: Path) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", PUBLISHING, str(tmp_path), str(number)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(20)
+    ]
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.stdin = None
+
+    places = [process.communicate()[0] for process in processes]
+
+    names = {"same", *(f"same_{number}" for number in range(2, 21))}
+    assert set(os.listdir(tmp_path / "vault/a")) == names
+    assert set(places) == {str(tmp_path / "vault/a" / name) for name in names}
+    assert [Path(place, "context.json").read_text() for place in places] == [str(number) for number in range(20)]
+    assert os.listdir(tmp_path / "vault/.capsula/building") == []
+
+
+READ_ONLY = """
+import os, sys
+from pathlib import Path
+from capsula.effects.vault import building
+if os.geteuid() == 0:
+    os.setgid(65534); os.setuid(65534)
+print(building(Path(sys.argv[1]), "id").failure())
+"""
+
+
+def test_a_vault_that_is_read_only_is_one_fault(tmp_path: Path) -> None:
+    vault = tmp_path / "vault"
+    vault.mkdir()
+    vault.chmod(0o555)
+    for folder in vault.parents[:3]:
+        folder.chmod(folder.stat().st_mode | 0o011)
+
+    done = subprocess.run(
+        [sys.executable, "-c", READ_ONLY, str(vault)], check=True, capture_output=True, text=True, timeout=60
+    )
+
+    assert done.stdout == f"the vault {vault} cannot be written: Permission denied ({REMEDY})\n"
+    assert os.listdir(vault) == []
+
+
+UNDER_A_UMASK = """
+import os, sys
+from pathlib import Path
+from capsula.effects.vault import building
+os.umask(0)
+building(Path(sys.argv[1]), "id").unwrap()
+"""
+
+
+def test_a_vault_is_private_whatever_the_umask(tmp_path: Path) -> None:
+    vault = tmp_path / "vault"
+
+    subprocess.run([sys.executable, "-c", UNDER_A_UMASK, str(vault)], check=True, timeout=60)
+
+    found = [vault, *vault.rglob("*")]
+    assert {path.name: mode(path) for path in found} == {
+        "vault": 0o700,
+        ".gitignore": 0o600,
+        ".capsula": 0o700,
+        "building": 0o700,
+        "id": 0o700,
+    }
