@@ -110,12 +110,18 @@ def capture(config: Config | Path | str | None = None, *, strict: bool = False) 
 def get_capsule_dir() -> Path:
     """Return the directory of the capsule that is open here.
 
-    It is that of the innermost monitored call, or else of the monitored command that this process belongs to.
+    It is that of the innermost monitored call, or else of the monitored command that this process belongs to. In a call
+    whose capsule could not be opened it is a directory for temporary files, lest the call fail for want of a record.
 
     Raises:
         CapsulaError: No capsule is open here.
     """
-    return _open_here().directory
+    here = _open_here()
+    if here.is_spare:
+        here.directory.mkdir(0o700, exist_ok=True)
+        stands_in = Fault("unrecorded", f"this call has no capsule; {here.directory} stands in for its directory")
+        warn((stands_in,), stacklevel=3)
+    return here.directory
 
 
 def get_capsule_name() -> str:
@@ -142,7 +148,7 @@ def record(name: str, value: object) -> None:
     here = current(os.environ)
     if here is None:
         warn((_DOUBT,) if is_doubtful() else (), stacklevel=3)
-    else:
+    elif not here.is_spare:
         warn(_recorded(here, name, value), stacklevel=3)
 
 

@@ -236,8 +236,8 @@ class _Recording:
 
     def __init__(self, opened: Opened | None, wish: Wish) -> None:
         self._opened = opened
-        self._open = opened.open if opened else None
-        self.running: AbstractContextManager[None] = current.Running(self._open) if self._open else nullcontext()
+        self._open = opened.open if opened else current.spare()
+        self.running: AbstractContextManager[None] = current.Running(self._open) if opened else nullcontext()
         self._wish = wish
         self._value: object = None
         self._begun = perf_counter()
@@ -249,7 +249,7 @@ class _Recording:
 
     def innermost(self) -> AbstractContextManager[None]:
         """Return what makes this call the innermost one."""
-        return current.Innermost(self._open) if self._open else nullcontext()
+        return current.Innermost(self._open)
 
     def __enter__(self) -> "_Recording":
         return self

@@ -1399,3 +1399,27 @@ def test_a_type_checker_sees_the_signatures_of_the_bare_functions() -> None:
     done = subprocess.run([*command, "typing/decorated.py"], cwd=folder, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "Success: no issues found in 1 source file\n", "")
+
+
+def test_a_call_without_a_capsule_still_has_a_directory_and_a_name(root: Path) -> None:
+    (root / "capsula.toml").write_text('vault-directory = "blocked"\n')
+    (root / "blocked").write_text("")
+    source = """
+import capsula
+
+@capsula.monitor
+def work() -> None:
+    capsula.record("loss", 1)
+    (capsula.get_capsule_dir() / "figure.png").write_text("drawn")
+    print(capsula.get_capsule_dir() / capsula.get_capsule_name())
+
+work()
+"""
+
+    done = run(root, source, environ={"TMPDIR": str(root)})
+
+    place = Path(done.stdout.strip()).parent
+    assert (done.returncode, place.parent, place.name) == (0, root, Path(done.stdout.strip()).name)
+    assert (place / "figure.png").read_text() == "drawn"
+    assert str(root / "blocked") in done.stderr
+    assert str(place) in done.stderr

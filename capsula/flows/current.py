@@ -1,5 +1,6 @@
 """The capsule that is open here: of the innermost monitored call, or of the monitored command around this process."""
 
+import os
 import threading
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
@@ -18,6 +19,15 @@ class Open:
     directory: Path
     id: str
     parent: str | None = None
+    is_spare: bool = False
+    """Whether it stands in for a capsule that could not be opened; the directory is made when it is asked for."""
+
+
+def spare() -> Open:
+    """Return what stands in for the capsule of a call that is not recorded, so that the call itself does not fail."""
+    from tempfile import gettempdir  # only here, where something went wrong
+
+    return Open(Path(gettempdir(), f"capsula-unrecorded-{os.urandom(8).hex()}"), "", is_spare=True)
 
 
 _innermost: ContextVar[Open | None] = ContextVar("capsula", default=None)
