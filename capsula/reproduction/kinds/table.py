@@ -1,0 +1,34 @@
+"""Tables of separated values: texts, of which one wants to know whether rows or columns have changed."""
+
+from collections import Counter
+
+from capsula.reproduction.comparison import Comparison, different
+from capsula.reproduction.kinds import text
+from capsula.reproduction.kinds.text import Mismatch
+from capsula.reproduction.pair import Pair, Terms, size_of
+from capsula.reproduction.tally import Tally
+
+_MOST_SORTED = 64 * 1024 * 1024
+
+
+def compare(pair: Pair, terms: Terms) -> Comparison:
+    """Return how two tables compare, row by row."""
+    tally = Tally(terms.tolerance)
+    mismatch = text.first_mismatch(pair, tally)
+    return different("table", _told(mismatch, pair)) if mismatch else tally.comparison("table")
+
+
+def _told(mismatch: Mismatch, pair: Pair) -> str:
+    separator = b"\t" if pair.name.lower().endswith(".tsv") else b","
+    one, other = mismatch.recorded, mismatch.replayed
+    if _are_reordered(pair):
+        return "the same rows in another order"
+    if one is not None and other is not None and one.count(separator) != other.count(separator):
+        return f"row {mismatch.line} has {other.count(separator) + 1} columns instead of {one.count(separator) + 1}"
+    return text.told(mismatch).replace("line", "row")
+
+
+def _are_reordered(pair: Pair) -> bool:
+    if max(size_of(pair.recorded), size_of(pair.replayed)) > _MOST_SORTED:
+        return False
+    return Counter(map(hash, text.lines(pair.recorded))) == Counter(map(hash, text.lines(pair.replayed)))
