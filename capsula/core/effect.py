@@ -7,12 +7,17 @@ document that waits for it.
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import evolve, field, frozen
+from returns.result import Result
 
-from capsula.core.fault import KeyPath
+from capsula.core.fault import Fault, KeyPath
 from capsula.core.settings import HashAlgorithm
+
+if TYPE_CHECKING:
+    from capsula.core.content import Content
+    from capsula.core.fragment import Fragment
 
 
 @frozen
@@ -38,6 +43,30 @@ class Write:
     """Write the bytes of each source to its target, a path relative to the capsule, and list what was written."""
 
     contents: tuple[tuple[str, Source], ...]
+    at: KeyPath = ()
+
+
+@frozen
+class Archive:
+    """Write files and links below a directory to a compressed tar, each read once, and tell what they were then.
+
+    ``told`` makes the facts of that, and of the size of the tar in bytes; a file that could not be read is a fault.
+    """
+
+    target: str
+    directory: Path
+    paths: tuple[bytes, ...]
+    told: "Callable[[int, Mapping[bytes, Result[Content, Fault]]], Fragment]" = field(eq=False, repr=False)
+    at: KeyPath = ()
+
+
+@frozen
+class Share:
+    """Write the bytes of a source to a target; capsules whose sources have one name share one file in the store."""
+
+    target: str
+    source: Source
+    store: Path
     at: KeyPath = ()
 
 
@@ -90,7 +119,7 @@ class Seal:
     at: KeyPath = ()
 
 
-Effect: TypeAlias = Shell | Write | Keep | Remove | Remember | Seal
+Effect: TypeAlias = Shell | Write | Archive | Share | Keep | Remove | Remember | Seal
 
 
 def under(effect: Effect, *keys: str) -> Effect:

@@ -1,12 +1,12 @@
 """Performing effects: each answers with a fragment, which is gathered in at its place."""
 
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from returns.result import Failure, Success
 
-from capsula.core.effect import Effect, Keep, Remember, Remove, Seal, Shell, Write
+from capsula.core.effect import Archive, Effect, Keep, Remember, Remove, Seal, Share, Shell, Write
 from capsula.core.fault import Fault, Json, KeyPath, fault_of
 from capsula.core.fragment import Answer, Fragment
 from capsula.effects.files import folders, replaced, written
@@ -26,6 +26,10 @@ def _answer(effect: Effect, capsule: Path) -> Answer:
             return shell(effect)
         case Write():
             return _listed(effect, capsule)
+        case Archive() | Share():
+            from capsula.effects.archive import archived, shared  # only where there is something to archive
+
+            return archived(effect, capsule) if isinstance(effect, Archive) else shared(effect, capsule)
         case Keep():
             return kept(effect, capsule)
         case Remove():
@@ -37,15 +41,24 @@ def _answer(effect: Effect, capsule: Path) -> Answer:
 
 
 def _listed(effect: Write, capsule: Path) -> Answer:
+    """Write all contents, or none: what no document tells of shall not be in a capsule."""
     listed: list[Json] = []
-    for target, source in effect.contents:
-        try:
-            folders((capsule / target).parent)
-            size = written(capsule / target, source.chunks())
-        except OSError as error:
-            return Failure(fault_of(error, target))
-        listed.append({"file": target, "content": source.name, "size": size})
+    with ExitStack() as undone:
+        for target, source in effect.contents:
+            try:
+                folders((capsule / target).parent)
+                size = written(capsule / target, source.chunks())
+            except OSError as error:
+                return Failure(fault_of(error, target))
+            undone.callback(_forgotten, capsule / target)
+            listed.append({"file": target, "content": source.name, "size": size})
+        undone.pop_all()
     return Success(Fragment(listed))
+
+
+def _forgotten(file: Path) -> None:
+    with suppress(OSError):
+        file.unlink()
 
 
 def _removed(effect: Remove) -> Answer:

@@ -1,0 +1,531 @@
+"""The source: all that must be kept so that every file of the project can be put back, byte for byte.
+
+What git has committed is named by its commit, and packed where no remote is known to have it; of all else the raw bytes
+are kept. No patch is made, no configuration of git has a say, and nothing is written to a repository.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import TypeAlias
+
+import pygit2
+from attrs import evolve, field, frozen
+from pygit2.enums import DescribeStrategy, DiffOption
+from returns.result import Failure, Result, Success, safe
+
+from capsula.core.config import Config
+from capsula.core.content import KINDS, Content, content
+from capsula.core.effect import Archive, Effect, Seal, Share, Source
+from capsula.core.fault import Fault, Json
+from capsula.core.fragment import Answer, Fragment, gather, joined
+from capsula.core.index import Index, indexed
+from capsula.core.pack import Leaf, packed
+from capsula.core.remote import without_secrets
+from capsula.core.repository import TROUBLE, holder, opened, top_directory, trouble
+from capsula.core.settings import SourceSettings
+from capsula.core.tree import Entries, Ignored, Kept, Missed, Tree, digest, facts, is_secret
+from capsula.core.walk import MOST_FILES, below, rest
+
+FOLDER = ".capsula/source"
+"""Where in a capsule the archives stand."""
+
+WORKSPACE = "capsula-workspace"
+"""A file of this name in the directory of a repository says that Capsula itself made it."""
+
+_InHead: TypeAlias = Callable[[bytes], tuple[int, bytes] | None]
+"""The mode and id that a path has in the commit, if it is there."""
+
+
+def collect(config: Config) -> Answer:
+    """Return name to facts of each repository that is captured, or of the root directory where it is in none."""
+    chosen = config.settings.capture.git.repositories
+    if not chosen:
+        return Success(gather(_of_the_root(config)))
+    return Success(gather({name: _configured(name, path, config) for name, path in chosen.items()}))
+
+
+@frozen
+class _Place:
+    """Where a tree is, and where in the capsule its files go."""
+
+    top: Path
+    path: str
+    """As the facts have it."""
+    target: str
+    config: Config
+
+    @property
+    def settings(self) -> SourceSettings:
+        return self.config.settings.capture.source
+
+    @property
+    def without(self) -> set[bytes]:
+        """What below the top is Capsula's own."""
+        vault = self.config.vault.resolve()
+        return {os.fsencode(vault.relative_to(self.top))} if vault.is_relative_to(self.top) else set()
+
+    def below(self, path: bytes) -> Path:
+        return self.top / os.fsdecode(path)
+
+
+def _of_the_root(config: Config) -> dict[str, Answer]:
+    root = config.root.resolve()
+    found = holder(root)
+    if isinstance(found, Success):
+        repository = found.unwrap()
+        top = top_directory(repository) or Path(repository.path)
+        if not _ignores(repository, top, root):
+            name = _file_name(top.name)
+            return {name: _captured(repository, _Place(top, os.path.relpath(top, root), f"{FOLDER}/{name}", config))}
+    name = _file_name(root.name)
+    if isinstance(found, Failure) and found.failure().kind != "not a repository":
+        return {name: Failure(found.failure())}
+    return {name: _of_directory(_Place(root, ".", f"{FOLDER}/{name}", config))}
+
+
+def _configured(name: str, path: str, config: Config) -> Answer:
+    if name.startswith("/") or not {*name.split("/")}.isdisjoint({"", ".", ".."}):
+        return Failure(Fault("invalid name", f"{name!r} does not name a file in the capsule"))
+    return holder(config.root / path).bind(
+        lambda repository: _captured(
+            repository, _Place(top_directory(repository) or Path(repository.path), path, f"{FOLDER}/{name}", config)
+        )
+    )
+
+
+def _file_name(name: str) -> str:
+    return re.sub(r"[^\w.+-]", "_", name) or "root"
+
+
+def _ignores(repository: pygit2.Repository, top: Path, directory: Path) -> bool:
+    inside = directory != top and directory.is_relative_to(top)
+    return inside and repository.path_is_ignored(os.fspath(directory.relative_to(top)))
+
+
+def _captured(repository: pygit2.Repository, place: _Place) -> Answer:
+    if top_directory(repository) is None:
+        return Failure(Fault("no work tree", f"{repository.path} has no work tree"))
+    read: Result[Fragment, Exception] = safe(exceptions=TROUBLE)(_of_repository)(repository, place)
+    return read.alt(lambda error: trouble(error, Path(repository.path)))
+
+
+@frozen
+class _Found:
+    """The files of a tree."""
+
+    clean: Entries
+    """Those that git can be believed about, unread."""
+    contents: Mapping[bytes, Content]
+    """Those that were read."""
+    changed: tuple[bytes, ...]
+    """Those of them that the commit does not have as they are, sorted."""
+    withheld: Mapping[bytes, Missed] = field(factory=dict)
+    left_out: Mapping[bytes, Missed] = field(factory=dict)
+
+    @property
+    def entries(self) -> Entries:
+        """All that will be put back."""
+        return {**self.clean, **{path: (it.mode, it.id, it.size) for path, it in self.contents.items()}}
+
+    @property
+    def missed(self) -> set[bytes]:
+        return {*self.withheld, *self.left_out}
+
+
+def _of_repository(repository: pygit2.Repository, place: _Place) -> Fragment:
+    index, tree = indexed(_bytes(Path(repository.path, "index"))), _head_tree(repository)
+    head = str(repository.head.target) if tree else None
+    staged, walked = _from_head_to_index(repository, tree), _from_index_to_work_tree(repository)
+    repositories, own = _inside(walked, index, place)
+    without = place.without | repositories | own
+    converted = _is_converted(repository, index, walked, place.config.surroundings.environ)
+    suspects = walked | staged | index.hidden | index.unknown | (set(index.files) if converted else set())
+    suspects = {path for path in suspects - index.submodules if not _is_in(without, path)}
+    clean = {path: entry for path, entry in index.files.items() if path not in suspects} if suspects else index.files
+
+    def in_head(path: bytes) -> tuple[int, bytes] | None:
+        known = None if path in staged else index.files.get(path)
+        return known[:2] if known else _entry(tree, path)
+
+    found = _looked_at(clean, suspects, in_head, place)
+    published = head is not None and _is_published(repository)
+    if head and not published:
+        found = _embeddable(found, place)
+    entries = found.entries
+    gone = {path for path in suspects if path not in entries} - found.missed
+    others = rest(os.fsencode(place.top) + b"/", entries.keys() | found.missed, without)
+    found = evolve(found, left_out={**found.left_out, **_odd(others.odd)})
+    deleted = _texts(path for path in gone if in_head(path))
+    state = Tree(
+        path=place.path,
+        head=head,
+        mode="overlay" if published else "tree",
+        digest="",
+        files=0,
+        size=0,
+        deleted=deleted,
+        directories=_texts({*others.directories, *_parents(found.missed, entries)}),
+        ignored=tuple(Ignored(os.fsdecode(path), others.ignored[path]) for path in sorted(others.ignored)),
+        ignored_beyond=bool(others.beyond),
+        caches=_texts(others.caches),
+        repository=_common_directory(repository),
+        published=published,
+        describe=_described(repository, is_dirty=bool(found.changed or deleted)) if head else None,
+        remotes=tuple(without_secrets(remote.url) for remote in repository.remotes if remote.url),
+        hidden=_texts(index.hidden),
+        converted=converted,
+    )
+    base = (_base(repository, head, found, place),) if head and not published else ()
+    return joined(_told(state, found, place, base), _nested(sorted(repositories), place))
+
+
+def _of_directory(place: _Place) -> Answer:
+    """Return the facts of a directory that is in no repository."""
+    home = place.config.surroundings.environ.get("HOME")
+    if place.top == Path(place.top.anchor) or (home and place.top == Path(home).resolve()):
+        message = f"{place.top} is too wide a place to be kept"
+        return Failure(Fault("too wide", message, "work in a directory of its own, or set include-source = false"))
+    there = below(os.fsencode(place.top) + b"/", place.without)
+    if len(there.files) > MOST_FILES:
+        message = f"{place.top} holds more than {MOST_FILES} files, and no repository tells which ones matter"
+        return Failure(Fault("too wide", message, "make it a repository, or set include-source = false"))
+    found = _looked_at({}, there.files, lambda _: None, place)
+    found = evolve(found, left_out={**found.left_out, **_odd(there.odd)})
+    state = Tree(
+        path=place.path,
+        head=None,
+        mode="tree",
+        digest="",
+        files=0,
+        size=0,
+        directories=_texts({*there.directories, *_parents(found.missed, found.entries)}),
+        caches=_texts(there.caches),
+    )
+    return Success(joined(_told(state, found, place, ()), _nested(sorted(there.repositories), place)))
+
+
+def _told(state: Tree, found: _Found, place: _Place, more: tuple[Effect, ...]) -> Fragment:
+    """Return the facts of a tree, and the wish to keep what they tell of."""
+    effects = more
+    if found.changed:
+        target = f"{place.target}.tar.gz"
+        effects += (Archive(target, place.top, found.changed, partial(_as_archived, state, found, target)),)
+    if found.withheld:
+        seals = {os.fsdecode(path): content(os.fsencode(place.below(path))) for path in found.withheld}
+        known = {path: it.unwrap().sha256 for path, it in seals.items() if isinstance(it, Success)}
+        effects += (Seal(place.config.vault, known, at=("seals",)),)
+    return Fragment(facts(_with(state, found)), effects)
+
+
+def _with(state: Tree, found: _Found) -> Tree:
+    entries = found.entries
+    return evolve(
+        state,
+        digest=digest(entries),
+        files=len(entries),
+        size=sum(size for _, _, size in entries.values()),
+        overlay=tuple(_kept(path, found.contents[path]) for path in found.changed),
+        withheld=tuple(found.withheld[path] for path in sorted(found.withheld)),
+        left_out=tuple(found.left_out[path] for path in sorted(found.left_out)),
+    )
+
+
+def _kept(path: bytes, it: Content) -> Kept:
+    return Kept(os.fsdecode(path), KINDS[it.mode], it.size, it.sha256)
+
+
+def _as_archived(
+    state: Tree, found: _Found, target: str, size: int, answers: Mapping[bytes, Result[Content, Fault]]
+) -> Fragment:
+    """Return what the archiving tells: of a file that was changed since it was looked at, what of it is archived."""
+    archive: dict[str, Json] = {"archive": {"file": target, "size": size}}
+    archived = {path: answer.unwrap() for path, answer in answers.items() if isinstance(answer, Success)}
+    if archived == {path: found.contents[path] for path in found.changed}:
+        return Fragment(archive)
+    lost = {path: answer.failure() for path, answer in answers.items() if isinstance(answer, Failure)}
+    contents = {path: evolve(it, torn=False) for path, it in {**found.contents, **archived}.items() if path not in lost}
+    missed = {path: Missed(os.fsdecode(path), fault.message) for path, fault in lost.items()}
+    left_out = {**found.left_out, **missed}
+    changed = tuple(path for path in found.changed if path not in lost)
+    told = facts(_with(state, evolve(found, contents=contents, changed=changed, left_out=left_out)))
+    corrected: dict[str, Json] = {key: told.get(key, []) for key in ("digest", "files", "size", "overlay", "left_out")}
+    faults = [
+        Fault("changed", "it was changed while it was captured; what it was last is kept", path=_changing(path))
+        for path, it in archived.items()
+        if it != found.contents[path]
+    ]
+    faults += [evolve(fault, path=_changing(path)) for path, fault in lost.items()]
+    return Fragment({**corrected, **archive}, faults=tuple(faults))
+
+
+def _changing(path: bytes) -> tuple[str, str]:
+    return ("changing", os.fsdecode(path))
+
+
+def _nested(paths: Iterable[bytes], place: _Place) -> Fragment:
+    """Return the facts of the repositories inside, each a tree of its own."""
+    answers = {
+        os.fsdecode(path): opened(place.below(path)).bind(
+            partial(
+                _captured,
+                place=evolve(
+                    place, top=place.below(path), path=os.fsdecode(path), target=f"{place.target}.nested/{number}"
+                ),
+            )
+        )
+        for number, path in enumerate(paths, 1)
+    }
+    return gather({"nested": Success(gather(answers))}) if answers else Fragment({})
+
+
+def _looked_at(clean: Entries, paths: Iterable[bytes], in_head: _InHead, place: _Place) -> _Found:
+    """Read files, and part what is to be kept of them from what is only listed."""
+    contents: dict[bytes, Content] = {}
+    differing: list[bytes] = []
+    withheld: dict[bytes, Missed] = {}
+    left_out: dict[bytes, Missed] = {}
+    settings, seen = place.settings, _Ways(place.top)
+    for path in sorted(paths):
+        status = seen.status(path)
+        if status is None:
+            continue
+        before = in_head(path)
+        if status.st_size > settings.file_limit and before is None:
+            left_out[path] = _missed(path, status, f"is larger than {settings.file_limit} bytes")
+            continue
+        answer = content(os.fsencode(place.below(path)))
+        if not isinstance(answer, Success):
+            left_out[path] = _missed(path, status, answer.failure().message)
+            continue
+        it = answer.unwrap()
+        if before == (it.mode, it.id):
+            contents[path] = it
+        elif is_secret(os.fsdecode(path), settings.withhold, settings.keep):
+            withheld[path] = _missed(path, status, "looks like a secret")
+        elif it.size > settings.file_limit:
+            left_out[path] = _missed(path, status, f"is larger than {settings.file_limit} bytes")
+        else:
+            contents[path] = it
+            differing.append(path)
+    total = 0
+    for path in sorted(differing, key=lambda path: contents[path].size):  # the small ones are code
+        total += contents[path].size
+        if total > settings.total_limit:
+            status = place.below(path).lstat()
+            left_out[path] = _missed(path, status, f"is beyond the limit of {settings.total_limit} bytes for all files")
+            del contents[path]
+    return _Found(clean, contents, tuple(path for path in differing if path in contents), withheld, left_out)
+
+
+class _Ways:
+    """What stands at paths below a directory, when no link is followed on the way."""
+
+    def __init__(self, top: Path) -> None:
+        self._top = os.fsencode(top) + b"/"
+        self._sound = {b""}
+
+    def status(self, path: bytes) -> os.stat_result | None:
+        """Return the status of a file, link or odd thing; none of a directory, and where nothing is."""
+        try:
+            status = os.lstat(self._top + path) if self._is_sound(path.rpartition(b"/")[0]) else None
+        except OSError:
+            return None
+        return None if status is None or stat.S_ISDIR(status.st_mode) else status
+
+    def _is_sound(self, directory: bytes) -> bool:
+        if directory not in self._sound:
+            if not self._is_sound(directory.rpartition(b"/")[0]):
+                return False
+            if not stat.S_ISDIR(os.lstat(self._top + directory).st_mode):
+                return False
+            self._sound.add(directory)
+        return True
+
+
+def _missed(path: bytes, status: os.stat_result, reason: str) -> Missed:
+    return Missed(os.fsdecode(path), reason, status.st_size, f"{stat.S_IMODE(status.st_mode):04o}")
+
+
+def _odd(odd: Mapping[bytes, str]) -> dict[bytes, Missed]:
+    return {path: Missed(os.fsdecode(path), reason) for path, reason in odd.items()}
+
+
+def _embeddable(found: _Found, place: _Place) -> _Found:
+    """Leave out, of the files that the commit has, what must not or cannot be packed with it."""
+    settings = place.settings
+    left = settings.total_limit - sum(found.contents[path].size for path in found.changed)
+    clean = dict(found.clean)
+    committed = {path: it.size for path, it in found.contents.items() if path not in {*found.changed}}
+    sizes = {**{path: size for path, (_, _, size) in clean.items()}, **committed}
+    is_crowded = sum(sizes.values()) > left
+    withheld: dict[bytes, str] = {}
+    left_out: dict[bytes, str] = {}
+    for path in sorted(sizes, key=lambda path: sizes[path]) if is_crowded else sizes:
+        left -= sizes[path]
+        if is_secret(os.fsdecode(path), settings.withhold, settings.keep):
+            withheld[path] = "looks like a secret"
+        elif sizes[path] > settings.file_limit:
+            left_out[path] = f"is larger than {settings.file_limit} bytes"
+        elif left < 0:
+            left_out[path] = f"is beyond the limit of {settings.total_limit} bytes for all files"
+    if not withheld and not left_out:
+        return found
+    apart = withheld | left_out
+    return evolve(
+        found,
+        clean={path: entry for path, entry in clean.items() if path not in apart},
+        contents={path: it for path, it in found.contents.items() if path not in apart},
+        withheld={**found.withheld, **{path: _listed(path, sizes[path], why) for path, why in withheld.items()}},
+        left_out={**found.left_out, **{path: _listed(path, sizes[path], why) for path, why in left_out.items()}},
+    )
+
+
+def _listed(path: bytes, size: int, reason: str) -> Missed:
+    return Missed(os.fsdecode(path), reason, size)
+
+
+def _base(repository: pygit2.Repository, head: str, found: _Found, place: _Place) -> Share:
+    """Wish for the pack of a commit that no remote is known to have; capsules of one commit share it."""
+    settings, missed = place.settings, found.missed
+
+    def is_left_out(leaf: Leaf) -> bool:
+        return (
+            leaf.path in missed
+            or is_secret(os.fsdecode(leaf.path), settings.withhold, settings.keep)
+            or (leaf.path not in found.clean and _size(repository, leaf.id) > settings.file_limit)
+        )
+
+    def chunks() -> Iterator[bytes]:
+        try:
+            yield from packed(repository, head, is_left_out)
+        except TROUBLE as error:
+            raise OSError(None, f"{repository.path}: {error}") from error
+
+    left_out = sha256(b"\0".join(sorted(missed)) + repr(settings).encode()).hexdigest()[:16]
+    name = f"{head}-{left_out}"
+    store = place.config.vault / ".capsula" / "commits" / f"{name}.pack"
+    return Share(f"{place.target}.pack", Source(f"commit {name}", chunks), store, at=("objects",))
+
+
+def _size(repository: pygit2.Repository, identity: bytes) -> int:
+    return int(repository.odb.read_header(pygit2.Oid(identity))[1])
+
+
+def _head_tree(repository: pygit2.Repository) -> pygit2.Tree | None:
+    return None if repository.head_is_unborn else repository.head.peel(pygit2.Tree)
+
+
+def _from_head_to_index(repository: pygit2.Repository, tree: pygit2.Tree | None) -> set[bytes]:
+    return _paths(tree.diff_to_index(repository.index)) if tree else set()
+
+
+def _from_index_to_work_tree(repository: pygit2.Repository) -> set[bytes]:
+    """Return the paths that changed or are not tracked; a directory that is a repository ends with a slash."""
+    flags = DiffOption.INCLUDE_UNTRACKED | DiffOption.RECURSE_UNTRACKED_DIRS | DiffOption.IGNORE_SUBMODULES
+    return _paths(repository.diff(flags=flags))
+
+
+def _paths(diff: pygit2.Diff) -> set[bytes]:
+    return {file.raw_path for delta in diff.deltas for file in (delta.old_file, delta.new_file)}
+
+
+def _inside(walked: set[bytes], index: Index, place: _Place) -> tuple[set[bytes], set[bytes]]:
+    """Return the repositories inside a work tree, and those of them that are Capsula's own workspaces."""
+    directories = {path.rstrip(b"/") for path in walked if path.endswith(b"/")} | index.submodules
+    found = {path for path in directories if os.path.lexists(place.below(path) / ".git")}
+    own = {path for path in found if (place.below(path) / ".git" / WORKSPACE).exists()}
+    return found - own, own
+
+
+def _is_in(directories: set[bytes], path: bytes) -> bool:
+    if path.endswith(b"/"):
+        return True
+    return any(path == directory or path.startswith(directory + b"/") for directory in directories)
+
+
+def _entry(tree: pygit2.Tree | None, path: bytes) -> tuple[int, bytes] | None:
+    name = os.fsdecode(path)
+    if tree is None or name not in tree:
+        return None
+    entry = tree[name]
+    return (entry.filemode, entry.id.raw) if isinstance(entry, pygit2.Blob) else None
+
+
+def _parents(missed: Iterable[bytes], entries: Entries) -> set[bytes]:
+    """Return the directories that hold nothing but files that are not put back."""
+    parents = {path.rpartition(b"/")[0] for path in missed} - {b""}
+    return {parent for parent in parents if parents and not any(path.startswith(parent + b"/") for path in entries)}
+
+
+def _texts(paths: Iterable[bytes]) -> tuple[str, ...]:
+    return tuple(map(os.fsdecode, sorted(paths)))
+
+
+def _is_published(repository: pygit2.Repository) -> bool:
+    """Tell whether a remote is known to have the commit that is checked out."""
+    tips = [
+        repository.references[name].resolve().target
+        for name in repository.references
+        if name.startswith("refs/remotes/")
+    ]
+    head = repository.head.target
+    if head in tips:
+        return True
+    walker = repository.walk(head)
+    for tip in tips:
+        if tip in repository:
+            walker.hide(tip)
+    return bool(tips) and next(iter(walker), None) is None
+
+
+def _described(repository: pygit2.Repository, *, is_dirty: bool) -> str | None:
+    try:
+        told = repository.describe(describe_strategy=DescribeStrategy.TAGS, always_use_long_format=True)
+    except TROUBLE:  # there is no tag
+        return None
+    return f"{told}-dirty" if is_dirty else told
+
+
+def _common_directory(repository: pygit2.Repository) -> str:
+    directory = Path(repository.path)
+    return os.fspath((directory / os.fsdecode(_bytes(directory / "commondir").strip())).resolve())
+
+
+_CONVERTING = re.compile(rb"\b(text|crlf|eol|ident|filter|working-tree-encoding|binary)\b|\[attr\]")
+_OFF = {"false", "no", "off", "0", ""}
+
+
+def _is_converted(repository: pygit2.Repository, index: Index, walked: set[bytes], environ: Mapping[str, str]) -> bool:
+    """Tell whether the bytes or modes of the work tree may be other than those that git keeps, and calls the same."""
+    if _setting(repository, "core.autocrlf").lower() not in _OFF:
+        return True
+    if any(
+        _setting(repository, f"core.{name}").lower() in {"false", "no", "off", "0"} for name in ("filemode", "symlinks")
+    ):
+        return True
+    home = environ.get("HOME", "/")
+    own = (
+        _setting(repository, "core.attributesfile")
+        or f"{environ.get('XDG_CONFIG_HOME') or f'{home}/.config'}/git/attributes"
+    )
+    candidates = [Path("/etc/gitattributes"), Path(re.sub(r"^~(?=/)", lambda _: home, own))]
+    candidates.append(Path(_common_directory(repository), "info", "attributes"))
+    candidates += (
+        Path(repository.workdir, os.fsdecode(path))
+        for path in (*index.files, *walked)
+        if path.endswith(b".gitattributes")
+    )
+    return any(_CONVERTING.search(_bytes(file)) for file in candidates)
+
+
+def _setting(repository: pygit2.Repository, name: str) -> str:
+    return repository.config[name] or "" if name in repository.config else ""
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""

@@ -1,0 +1,72 @@
+"""The index of a repository: which content git believes the work tree to hold, read in one pass over its bytes."""
+
+from struct import Struct
+
+from attrs import field, frozen
+
+from capsula.core.repository import GITLINK
+
+_ENTRY = Struct(">24xL8xL20sH")
+_MORE = Struct(">H")
+_VERSION_AND_COUNT = Struct(">4xLL")
+_NAME = 62
+"""Bytes of an entry before its name."""
+_PREFIX_COMPRESSED = 4
+_ASSUME_UNCHANGED, _EXTENDED, _STAGE = 0x8000, 0x4000, 0x3000
+_SKIP_WORKTREE, _INTENT_TO_ADD = 0x4000, 0x2000
+
+
+@frozen
+class Index:
+    """The entries of an index, by what is known of their files without a look at them."""
+
+    files: dict[bytes, tuple[int, bytes, int]] = field(factory=dict)
+    """Path to mode, blob id and size in the work tree (modulo 4 GiB), in the order of the paths."""
+    hidden: set[bytes] = field(factory=set)
+    """Those of the files that git was told not to look at: assume-unchanged or skip-worktree."""
+    unknown: set[bytes] = field(factory=set)
+    """Paths without content: in a conflict, or only intended to be added."""
+    submodules: set[bytes] = field(factory=set)
+
+
+def indexed(data: bytes) -> Index:
+    """Return what an index file holds; empty bytes are an empty index."""
+    index = Index()
+    if not data:
+        return index
+    files, unpack, find = index.files, _ENTRY.unpack_from, data.index
+    version, count = _VERSION_AND_COUNT.unpack_from(data)
+    start, path = _VERSION_AND_COUNT.size, b""
+    for _ in range(count):
+        mode, size, identity, flags = unpack(data, start)
+        name = start + _NAME
+        more = 0
+        if flags & _EXTENDED:
+            (more,) = _MORE.unpack_from(data, name)
+            name += 2
+        if version >= _PREFIX_COMPRESSED:
+            cut, name = _varint(data, name)
+            end = find(b"\0", name)
+            path = path[: len(path) - cut] + data[name:end]
+            start = end + 1
+        else:
+            end = find(b"\0", name)
+            path = data[name:end]
+            start += end - start + 8 & ~7
+        if mode == GITLINK:
+            index.submodules.add(path)
+        elif flags & _STAGE or more & _INTENT_TO_ADD:
+            index.unknown.add(path)
+        else:
+            files[path] = mode, identity, size
+            if flags & _ASSUME_UNCHANGED or more & _SKIP_WORKTREE:
+                index.hidden.add(path)
+    return index
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    value = data[at] & 0x7F
+    while data[at] & 0x80:
+        at += 1
+        value = (value + 1 << 7) | (data[at] & 0x7F)
+    return value, at + 1

@@ -1,0 +1,111 @@
+"""Archives: the files that differ from a commit, and the commit itself, as streams that are never all in memory."""
+
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import suppress
+from errno import EEXIST
+from pathlib import Path
+
+from returns.result import Failure, Result, Success
+
+from capsula.core.content import LINK, PROGRAM, Content, Reading, reading
+from capsula.core.effect import Archive, Share
+from capsula.core.fault import Fault, fault_of
+from capsula.core.fragment import Answer, Fragment
+from capsula.effects.files import folders, written
+
+BLOCK = 512
+"""Bytes that everything in a tar is a multiple of."""
+
+LONG_NAME, LONG_LINK = b"L", b"K"
+_LONGEST_NAME = 100
+_LEVEL = 1
+_AS_GZIP = 31
+
+
+def archived(effect: Archive, capsule: Path) -> Answer:
+    """Write the archive: the same bytes for the same files, at whatever time and by whomever."""
+    found: dict[bytes, Result[Content, Fault]] = {}
+    try:
+        folders((capsule / effect.target).parent)
+        size = written(capsule / effect.target, _compressed(_members(effect, found)))
+    except OSError as error:
+        return Failure(fault_of(error, effect.target))
+    return Success(effect.told(size, found))
+
+
+def shared(effect: Share, capsule: Path) -> Answer:
+    """Write the bytes, or give the file in the store a second name; where there are no such names, write them again."""
+    target = capsule / effect.target
+    try:
+        folders(target.parent)
+        if not _linked(effect.store, target):
+            written(target, effect.source.chunks())
+            with suppress(OSError):  # the next capsule writes them again
+                folders(effect.store.parent)
+                os.link(target, effect.store)
+        size = target.lstat().st_size
+    except OSError as error:
+        return Failure(fault_of(error, effect.target))
+    return Success(Fragment({"file": effect.target, "size": size}))
+
+
+def _linked(store: Path, target: Path) -> bool:
+    try:
+        os.link(store, target)
+    except OSError as error:
+        if error.errno == EEXIST:
+            raise
+        return False
+    return True
+
+
+def _members(archive: Archive, found: dict[bytes, Result[Content, Fault]]) -> Iterator[bytes]:
+    """Yield the tar of the files that can be read; what they were is put into ``found`` as each is over."""
+    directory = os.fsencode(archive.directory)
+    for path in archive.paths:
+        try:
+            with reading(os.path.join(directory, path)) as it:  # noqa: PTH118 - a Path holds no bytes
+                yield from _member(path, it)
+                found[path] = Success(it.content)
+        except OSError as error:
+            found[path] = Failure(fault_of(error, os.fsdecode(path)))
+    yield bytes(2 * BLOCK)
+
+
+def _member(path: bytes, it: Reading) -> Iterator[bytes]:
+    content = iter(it)
+    if it.mode == LINK:
+        yield from _headers(path, it.mode, 0, b"".join(content))
+        return
+    first = next(content, b"")  # what cannot be read at all has no header either
+    yield from _headers(path, it.mode, it.size)
+    yield first
+    yield from content
+    yield bytes(-it.size % BLOCK)
+
+
+def _headers(path: bytes, mode: int, size: int, target: bytes = b"") -> Iterator[bytes]:
+    for kind, text in ((LONG_NAME, path), (LONG_LINK, target)):
+        if len(text) > _LONGEST_NAME:
+            yield _header(b"././@LongLink", b"", kind, 0o644, len(text) + 1)
+            yield text + bytes(-len(text) % BLOCK or BLOCK)
+    yield _header(path, target, b"2" if target else b"0", 0o755 if mode == PROGRAM else 0o644, size)
+
+
+def _header(path: bytes, target: bytes, kind: bytes, mode: int, size: int) -> bytes:
+    """Return a header as GNU tar has it: no owner, and no time."""
+    number = b"%011o\0" % size if size < 8**11 else b"\x80" + size.to_bytes(11)
+    fields = [path[:100].ljust(100, b"\0"), b"%07o\0" % mode, b"%07o\0" % 0, b"%07o\0" % 0, number, b"%011o\0" % 0]
+    rest = kind + target[:100].ljust(100, b"\0") + b"ustar  \0" + bytes(BLOCK - 265)
+    start = b"".join(fields)
+    checksum = sum(start) + sum(rest) + 8 * ord(" ")
+    return start + b"%06o\0 " % checksum + rest
+
+
+def _compressed(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    gzip = zlib.compressobj(_LEVEL, zlib.DEFLATED, _AS_GZIP)
+    for chunk in chunks:
+        yield gzip.compress(chunk)
+    yield gzip.flush()
