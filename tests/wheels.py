@@ -33,12 +33,14 @@ def wheel(
 
 
 def environment(directory: Path, *wheels: Path, python: str = sys.executable) -> Path:
-    """Make a virtual environment, install wheels into it by pip, and return its interpreter."""
+    """Make a virtual environment, install wheels into it by pip as from an index, and return its interpreter."""
     subprocess.run([python, "-m", "venv", "--without-pip", directory], check=True)
     program = directory / "bin" / "python"
     if wheels:
         options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--no-index"]
-        subprocess.run([sys.executable, "-m", "pip", "--python", program, "install", *options, *wheels], check=True)
+        options += [f"--find-links={wheel.parent}" for wheel in wheels]
+        names = ["==".join(wheel.name.split("-")[:2]) for wheel in wheels]
+        subprocess.run([sys.executable, "-m", "pip", "--python", program, "install", *options, *names], check=True)
     return program
 
 

@@ -1,0 +1,282 @@
+"""Environments: built from wheels made by hand, by both installers, and used only when they are whole."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic, sleep
+
+import pytest
+from attrs import evolve
+from returns.result import Failure
+
+from capsula.collectors import python_packages
+from capsula.core.config import Config, Surroundings
+from capsula.core.fault import Json
+from capsula.core.settings import Settings
+from capsula.effects.asks import started
+from capsula.effects.environments import MARK, Environment, Order, built
+from capsula.effects.installers import Installer, Pip, installer
+from capsula.restorers.python_packages import Difference, Pin, Python, Recipe, recipe
+from tests.wheels import environment, site, wheel
+
+HERE = Python(sys.version.split()[0], sys.implementation.name)
+
+BUILD = """
+import json, sys
+from pathlib import Path
+from capsula.core.config import Surroundings
+from capsula.effects.environments import Order, built
+from capsula.effects.installers import Pip
+from capsula.restorers.python_packages import Pin, Python, Recipe
+place, wheels, digest, environ, by_pip = json.loads(sys.argv[1])
+recipe = Recipe(Python(sys.version.split()[0], sys.implementation.name), (Pin("thing", "1.0", digest),))
+here = Surroundings(Path(place).parent, environ, (), sys.executable)
+order = Order(recipe, Path(place), here, True, (Path(wheels),), installer=Pip(sys.executable) if by_pip else None)
+print(built(order).unwrap().is_new)
+"""
+
+
+@pytest.fixture
+def thing(tmp_path: Path) -> Path:
+    files = {"thing/__init__.py": "def run():\n    import sys\n    print('ran', sys.argv[1:])\n"}
+    return wheel(tmp_path / "wheels", "thing", "1.0", files, scripts={"thing": "thing:run"})
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> Order:
+    """An order of nothing, offline, for a user who has nothing."""
+    place = tmp_path / "environments"
+    return Order(Recipe(HERE), place, surroundings(tmp_path), offline=True, wheels=(tmp_path / "wheels",))
+
+
+@pytest.fixture(params=["uv", "pip"])
+def by(request: pytest.FixtureRequest, tmp_path: Path) -> Installer:
+    chosen = installer(surroundings(tmp_path)) if request.param == "uv" else Pip(sys.executable)
+    assert chosen.name == request.param
+    return chosen
+
+
+def test_what_was_recorded_is_built_again_and_then_found(
+    thing: Path, by: Installer, order: Order, tmp_path: Path
+) -> None:
+    recorded = environment(tmp_path / "recorded", thing, wheel(tmp_path / "wheels", "Other_Thing", "2.0", {"o.py": ""}))
+    wanted = recipe(facts(recorded), {}).unwrap()
+    shutil.rmtree(tmp_path / "recorded")
+    order = evolve(order, recipe=wanted, installer=by)
+
+    first = built(order).unwrap()
+    second = built(order).unwrap()
+
+    assert [pin.requirement for pin in wanted.pins] == ["Other_Thing==2.0", "thing==1.0"]
+    assert (first.why, first.differences, first.is_new) == ((), (), True)
+    assert second == evolve(first, is_new=False)
+    assert facts_of(first) == {name: {"version": pin.version, "digest": pin.digest} for name, pin in by_name(wanted)}
+    assert output(first.directory / "bin" / "thing", "a") == "ran ['a']\n"
+
+
+def test_every_package_that_cannot_be_had_is_named_and_nothing_is_left(
+    thing: Path, by: Installer, order: Order
+) -> None:
+    wanted = Recipe(HERE, (Pin("gone", "1.0"), Pin("thing", "1.0"), Pin("lost", "3.0")))
+
+    answer = built(evolve(order, recipe=wanted, installer=by))
+
+    assert isinstance(answer, Failure)
+    fault = answer.failure()
+    assert (fault.kind, fault.message.partition(" (")[0]) == (
+        "unavailable",
+        "these 2 packages cannot be had: gone==1.0, lost==3.0",
+    )
+    assert [path.suffix for path in order.place.iterdir()] == [".lock"]
+
+
+def test_the_same_version_with_other_content_is_told_each_time(thing: Path, order: Order) -> None:
+    order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0", digest="another"),)))
+
+    told = [built(order).unwrap() for _ in range(2)]
+
+    content = Difference("thing", "content", "1.0", "1.0")
+    assert [(each.differences, each.is_new) for each in told] == [((content,), True), ((content,), False)]
+    assert str(content) == "thing 1.0 has other content"
+
+
+def test_where_a_file_that_was_installed_is_gone_the_same_version_will_do(thing: Path, order: Order) -> None:
+    gone = Pin("thing", "1.0", origin=(order.place / "gone" / thing.name).as_uri())
+
+    assert built(evolve(order, recipe=Recipe(HERE, (gone,)))).unwrap().differences == ()
+
+
+def test_an_environment_that_was_changed_is_built_anew(thing: Path, order: Order) -> None:
+    order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)))
+    first = built(order).unwrap()
+    shutil.rmtree(site(first.program) / "thing-1.0.dist-info")
+
+    second = built(order).unwrap()
+
+    assert second == first
+    assert (site(second.program) / "thing-1.0.dist-info").is_dir()
+
+
+def test_an_environment_that_was_only_run_is_not_built_anew(thing: Path, order: Order) -> None:
+    order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)))
+    first = built(order).unwrap()
+    subprocess.run([first.program, "-c", "import thing"], check=True)
+
+    assert not built(order).unwrap().is_new
+
+
+@pytest.mark.parametrize("mark", [b"", b"{}", b"\xff", b'{"state": [], "differences": [{"x": 1}]}'])
+def test_a_broken_mark_is_no_mark(mark: bytes, thing: Path, order: Order) -> None:
+    order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)))
+    (built(order).unwrap().directory / MARK).write_bytes(mark)
+
+    assert built(order).unwrap().is_new
+
+
+def test_the_python_of_an_environment_may_vanish(thing: Path, order: Order) -> None:
+    order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)))
+    first = built(order).unwrap()
+    first.program.unlink()
+    first.program.symlink_to("/nowhere/python")
+
+    assert built(order).unwrap() == first
+
+
+def test_what_a_killed_builder_left_is_never_used(thing: Path, order: Order, tmp_path: Path) -> None:
+    order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)))
+    directory = order.place / order.recipe.key
+    with building(order, tmp_path / "wheels", by_pip=True) as builder:
+        appeared(builder, order.place, "*/bin/python")
+        builder.kill()
+    (left,) = (path for path in order.place.iterdir() if path.is_dir())
+
+    environment = built(order).unwrap()
+
+    assert (left, environment.directory.parent) == (environment.directory, directory.parent)
+    assert (environment.is_new, environment.differences) == (True, ())
+
+
+def test_of_two_builders_one_builds_and_both_use_it(thing: Path, order: Order, tmp_path: Path) -> None:
+    with building(order, tmp_path / "wheels") as one, building(order, tmp_path / "wheels") as other:
+        told = sorted(builder.communicate()[0] for builder in (one, other))
+
+    assert told == [b"False\n", b"True\n"]
+
+
+def test_a_builder_does_not_wait_for_ever(thing: Path, order: Order, tmp_path: Path) -> None:
+    order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)), time_limit=0.2)
+    with building(order, tmp_path / "wheels", by_pip=True) as builder:
+        appeared(builder, order.place, "*.lock")
+
+        answer = built(order)
+
+    assert answer.failure().kind == "busy"
+
+
+def test_a_link_leads_to_where_its_source_stands_now(order: Order, tmp_path: Path) -> None:
+    source = tmp_path / "now" / "source"
+    source.mkdir(parents=True)
+    (source / "linked.py").write_text("class Main:\n    @staticmethod\n    def run():\n        print('here')\n")
+    scripts = (
+        "[other]\nx = y:z\n\n[console_scripts]\nlinked = linked:Main.run [extra]\nbad name = a:b\n\n[a]\nb = c:d\n"
+    )
+    recorded: Json = {
+        "interpreter": {"version": HERE.version, "implementation": HERE.implementation},
+        "distributions": {
+            "Linked-One": {
+                "version": "1.0",
+                "editable": True,
+                "url": "file:///then/source",
+                "files": {"linked.pth": "/then/source\n", "Linked_One-1.0.dist-info/entry_points.txt": scripts},
+            }
+        },
+    }
+    wanted = recipe(recorded, {"/then": tmp_path / "now"}).unwrap()
+
+    environment = built(evolve(order, recipe=wanted)).unwrap()
+
+    assert environment.differences == ()
+    assert {path.name for path in (environment.directory / "bin").iterdir()} >= {"linked", "python"}
+    assert output(environment.directory / "bin" / "linked") == "here\n"
+    question = "import importlib.metadata as m, linked; print(m.version('linked-one'), linked.__file__)"
+    assert output(environment.program, "-c", question) == f"1.0 {source / 'linked.py'}\n"
+
+
+def test_another_patch_version_is_told(thing: Path, order: Order) -> None:
+    recorded = evolve(HERE, version=f"{HERE.version}9")
+    order = evolve(order, recipe=Recipe(recorded, (Pin("thing", "1.0"),)))
+
+    told = [built(order).unwrap() for _ in range(2)]
+
+    why = (f"Python {HERE.version} stands in for {recorded.version}, which is not on this machine",)
+    assert [(each.why, each.is_new) for each in told] == [(why, True), (why, False)]
+
+
+def test_without_a_python_of_its_kind_nothing_is_built(order: Order) -> None:
+    answer = built(evolve(order, recipe=Recipe(Python("3.99.1", "cpython"))))
+
+    assert answer.map(lambda _: "").failure().kind == "unavailable"
+    assert not order.place.exists()
+
+
+def test_what_the_user_forbids_or_turns_does_not_reach_the_installer(thing: Path, by: Installer, order: Order) -> None:
+    turning = {
+        "PIP_TARGET": "/nowhere",
+        "PIP_REQUIRE_VIRTUALENV": "1",
+        "UV_PYTHON": "3.99",
+        "UV_SYSTEM_PYTHON": "1",
+        "PYTHONHOME": "/nowhere",
+        "PYTHONPATH": "/nowhere",
+        "VIRTUAL_ENV": "/nowhere",
+    }
+    around = evolve(order.surroundings, environ={**order.surroundings.environ, **turning})
+    order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)), installer=by, surroundings=around)
+
+    assert built(order).unwrap().differences == ()
+
+
+def surroundings(tmp_path: Path) -> Surroundings:
+    environ = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}", "HOME": str(tmp_path)}
+    return Surroundings(tmp_path, environ, (), sys.executable)
+
+
+def facts(program: Path) -> Json:
+    asking = Surroundings(program.parent, {"PATH": os.defpath}, (str(program), "-I", "-"), sys.executable)
+    config = Config(program.parent, Settings(), asking)
+    with started(python_packages.asks(config), asking.environ, asking.cwd) as answers:
+        return python_packages.collect(evolve(config, answers=answers)).unwrap().facts
+
+
+def facts_of(environment: Environment) -> Json:
+    told = facts(environment.program)
+    assert isinstance(told, dict)
+    distributions: Json = told["distributions"]
+    return distributions
+
+
+def by_name(wanted: Recipe) -> Iterator[tuple[str, Pin]]:
+    return ((pin.name, pin) for pin in wanted.pins)
+
+
+def output(*words: str | Path) -> str:
+    return subprocess.run(words, check=True, capture_output=True, text=True, env={"PATH": os.defpath}).stdout
+
+
+class building(subprocess.Popen[bytes]):  # noqa: N801
+    """A process that builds an environment with the thing in it."""
+
+    def __init__(self, order: Order, wheels: Path, *, by_pip: bool = False) -> None:
+        told = [str(order.place), str(wheels), "", dict(order.surroundings.environ), by_pip]
+        super().__init__([sys.executable, "-c", BUILD, json.dumps(told)], stdout=subprocess.PIPE)
+
+
+def appeared(builder: building, place: Path, pattern: str) -> None:
+    late = monotonic() + 60
+    while not any(place.glob(pattern)):
+        assert builder.poll() is None
+        assert monotonic() < late
+        sleep(0.01)
