@@ -28,14 +28,11 @@ from capsula.core.pack import Leaf, packed
 from capsula.core.remote import without_secrets
 from capsula.core.repository import TROUBLE, holder, opened, top_directory, trouble
 from capsula.core.settings import SourceSettings
-from capsula.core.tree import Entries, Ignored, Kept, Missed, Tree, digest, facts, is_secret
+from capsula.core.tree import WORKSPACE, Entries, Ignored, Kept, Missed, Tree, digest, facts, is_secret
 from capsula.core.walk import MOST_FILES, below, rest
 
 FOLDER = ".capsula/source"
 """Where in a capsule the archives stand."""
-
-WORKSPACE = "capsula-workspace"
-"""A file of this name in the directory of a repository says that Capsula itself made it."""
 
 _InHead: TypeAlias = Callable[[bytes], tuple[int, bytes] | None]
 """The mode and id that a path has in the commit, if it is there."""

@@ -12,6 +12,9 @@ from returns.result import Failure, Result, Success
 from capsula.core.content import KINDS, Kind
 from capsula.core.fault import Fault, Json
 
+WORKSPACE = "capsula-workspace"
+"""A file of this name in the directory of a repository says that Capsula itself made it."""
+
 Entries: TypeAlias = Mapping[bytes, tuple[int, bytes, int]]
 """Path to git's mode, the id of the blob that git would make of the raw bytes, and their number."""
 

@@ -1,0 +1,61 @@
+"""Fetching a commit from a remote, by a git that runs nothing and speaks only to whom it should."""
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from returns.result import Failure, Result, Success
+
+from capsula.core.fault import Fault
+from capsula.core.remote import is_fetchable
+
+TIME_LIMIT = 600.0
+"""Seconds that fetching from one remote may take."""
+
+_QUIET = (
+    ("core.hooksPath", os.devnull),
+    ("core.fsmonitor", "false"),
+    ("protocol.allow", "never"),
+    ("protocol.https.allow", "always"),
+    ("protocol.ssh.allow", "always"),
+    ("protocol.file.allow", "always"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+)
+
+
+def fetched(commit: str, urls: Iterable[str], into: Path, environ: Mapping[str, str]) -> Result[str, Fault]:
+    """Bring a commit into a repository from the first remote that has it, and return that one's URL."""
+    reasons = []
+    for url in urls:
+        if not is_fetchable(url):
+            reasons.append(f"{url}: is no remote to fetch from")
+            continue
+        said = _fetch(commit, url, into, environ)
+        if said is None:
+            return Success(url)
+        reasons.append(f"{url}: {said}")
+    message = "; ".join(reasons) or "no remote is known"
+    return Failure(Fault("missing", f"the commit {commit} could not be fetched: {message}"))
+
+
+def _fetch(commit: str, url: str, into: Path, environ: Mapping[str, str]) -> str | None:
+    """Fetch, and return what stood in the way."""
+    options = [word for key, value in _QUIET for word in ("-c", f"{key}={value}")]
+    fetching = ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]
+    kept = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
+    try:
+        done = subprocess.run(
+            ["git", *options, *fetching, "--", url, commit],
+            cwd=into,
+            env={**kept, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=TIME_LIMIT,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return str(error)
+    lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"git ended with status {done.returncode}"]
+    return lines[-1] if done.returncode else None
