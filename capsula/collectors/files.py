@@ -57,7 +57,7 @@ class _Ground:
 
     def keeps_out(self, path: Path) -> bool:
         """Tell whether a path leads into the vault, links followed."""
-        return Path(os.path.realpath(path)).is_relative_to(self.vault)
+        return _real(path).is_relative_to(self.vault)
 
 
 def collect(config: Config) -> Answer:
@@ -68,7 +68,7 @@ def collect(config: Config) -> Answer:
     is an entry of its own, and counts for the key that names it, or else for the first that covers it. What is behind
     a linked folder is covered only if the key names the link. Never covered are the vault and what is git's.
     """
-    ground = _Ground(config.root, Path(os.path.realpath(config.vault)), _holder())
+    ground = _Ground(config.root, _real(config.vault), _holder())
     named: dict[str, Answer] = {}
     covered: dict[str, tuple[_Found, FileSettings]] = {}
     for key, wish in config.settings.capture.files.items():
@@ -120,7 +120,7 @@ def _reason_to_stay(path: Path, ground: _Ground) -> str | None:
     """Return why a file that is to be moved is copied instead, if there is a reason."""
     if path.is_symlink():
         return "is a link"
-    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(ground.root)):
+    if not _real(path).is_relative_to(_real(ground.root)):
         return "is outside the root directory"
     held = ground.holder(path.parent)
     if isinstance(held, Success):
@@ -184,15 +184,15 @@ def _matching(pattern: Path, ground: _Ground) -> Iterator[_Found]:
 
 def _globbed(top: Path, pattern: tuple[str, ...], ground: _Ground) -> Iterator[_Found]:
     """Yield the files below a folder that match; ``**`` does not follow links to folders, and ends with any name."""
-    waiting = [(top, pattern if pattern[-1] != _ANY_DEPTH else (*pattern, "*"))]
+    waiting = [(top, _real(top), pattern if pattern[-1] != _ANY_DEPTH else (*pattern, "*"))]
     while waiting:
-        folder, (first, *rest) = waiting.pop()
-        if folder.name == ".git" or ground.keeps_out(folder):
+        folder, real, (first, *rest) = waiting.pop()
+        if folder.name == ".git" or real.is_relative_to(ground.vault):
             if folder == top:
                 yield top, _refused(top)
             continue
         if first == _ANY_DEPTH:
-            waiting.append((folder, tuple(rest)))
+            waiting.append((folder, real, tuple(rest)))
         listed = _listed(folder)
         if not isinstance(listed, Success):
             if listed.failure().kind != "missing":
@@ -202,11 +202,12 @@ def _globbed(top: Path, pattern: tuple[str, ...], ground: _Ground) -> Iterator[_
             path = folder / name
             if first == _ANY_DEPTH:
                 if _is_folder(path) and not _is_link(path):
-                    waiting.append((path, (first, *rest)))
+                    waiting.append((path, real / name, (first, *rest)))
             elif fnmatchcase(name, first) and _is_folder(path) == bool(rest):
+                behind = _real(path) if _is_link(path) else real / name
                 if rest:
-                    waiting.append((path, tuple(rest)))
-                elif not (_is_link(path) and ground.keeps_out(path)):
+                    waiting.append((path, behind, tuple(rest)))
+                elif not behind.is_relative_to(ground.vault):
                     yield path, None
 
 
@@ -215,6 +216,10 @@ def _listed(folder: Path) -> Result[list[str], Fault]:
         return Success(os.listdir(folder))
     except OSError as error:
         return Failure(fault_of(error, f"{folder} could not be listed"))
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))  # Path.resolve raises for a link that leads to itself
 
 
 def _is_folder(path: Path) -> bool:

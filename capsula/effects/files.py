@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import EINVAL, ENOTSUP
+from itertools import takewhile
 from pathlib import Path
 
 PRIVATE_FILE = 0o600
@@ -15,16 +16,15 @@ _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getat
 
 def folders(folder: Path) -> None:
     """Make a private folder, and those above it that are missing."""
-    try:
-        folder.mkdir(PRIVATE_FOLDER)
-    except FileExistsError:
-        if not folder.is_dir():
-            raise
-    except FileNotFoundError:
-        folders(folder.parent)
-        folders(folder)
-    else:
-        folder.chmod(PRIVATE_FOLDER)  # the umask may have taken from it what its owner needs
+    missing = [*takewhile(lambda each: not each.is_dir(), (folder, *folder.parents))]
+    for each in reversed(missing):
+        try:
+            each.mkdir(PRIVATE_FOLDER)
+        except FileExistsError:
+            if not each.is_dir():
+                raise
+        else:
+            each.chmod(PRIVATE_FOLDER)  # the umask may have taken from it what its owner needs
 
 
 def created(file: Path) -> int:
