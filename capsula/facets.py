@@ -47,11 +47,12 @@ def asks(config: Config, without: Collection[str] = ()) -> tuple[Ask, ...]:
 
 def _chosen(config: Config) -> tuple[str, ...]:
     capture = config.settings.capture
+    source = ("source",) if capture.include_source else ()
     cpu = ("cpu",) if capture.include_cpu else ()
     packages = ("python_packages",) if capture.include_python_packages else ()
     system = ("system", "determinism") if capture.include_system else ()
     environment = ("environment",) if capture.include_environment else ()
-    return _ALWAYS + cpu + packages + system + environment
+    return _ALWAYS + source + cpu + packages + system + environment
 
 
 def _module(name: str) -> ModuleType:

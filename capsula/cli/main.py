@@ -22,6 +22,10 @@ COMMANDS = {
     "monitor": "run a command and keep its context, its output and its results",
     "list": "list the capsules of the vault",
     "show": "show what a capsule holds",
+    "verify": "compare the context of a capsule with what is here now",
+    "diff": "compare two capsules",
+    "checkout": "restore the source that a capsule holds, in a fresh directory",
+    "reproduce": "bring a run back in a fresh directory, and judge the result",
     "init": "write a commented capsula.toml that suits this directory",
 }
 

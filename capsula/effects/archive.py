@@ -9,7 +9,7 @@ from pathlib import Path
 
 from returns.result import Failure, Result, Success
 
-from capsula.core.content import LINK, PROGRAM, Content, Reading, reading
+from capsula.core.content import FILE, LINK, PROGRAM, Content, Reading, reading
 from capsula.core.effect import Archive, Share
 from capsula.core.fault import Fault, fault_of
 from capsula.core.fragment import Answer, Fragment
@@ -20,6 +20,7 @@ BLOCK = 512
 
 LONG_NAME, LONG_LINK = b"L", b"K"
 _LONGEST_NAME = 100
+_PERMISSIONS = {FILE: 0o644, PROGRAM: 0o755, LINK: 0o777}
 _LEVEL = 1
 _AS_GZIP = 31
 
@@ -91,7 +92,7 @@ def _headers(path: bytes, mode: int, size: int, target: bytes = b"") -> Iterator
         if len(text) > _LONGEST_NAME:
             yield _header(b"././@LongLink", b"", kind, 0o644, len(text) + 1)
             yield text + bytes(-len(text) % BLOCK or BLOCK)
-    yield _header(path, target, b"2" if target else b"0", 0o755 if mode == PROGRAM else 0o644, size)
+    yield _header(path, target, b"2" if target else b"0", _PERMISSIONS[mode], size)
 
 
 def _header(path: bytes, target: bytes, kind: bytes, mode: int, size: int) -> bytes:

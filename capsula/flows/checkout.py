@@ -1,0 +1,95 @@
+"""Checking out: the source that a capsule holds, and the inputs it keeps, in a fresh directory."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from attrs import evolve, frozen
+from returns.result import Failure, Result, Success
+
+from capsula.core.document import HEADER
+from capsula.core.fault import Fault, Json
+from capsula.effects.provide import provided
+from capsula.effects.restore import restored
+from capsula.flows.capture import CONTEXT
+from capsula.flows.inspect import Inspected, part
+
+SOURCE = "source"
+
+
+@frozen
+class Checkout:
+    """What was put back, and what was not."""
+
+    directory: Path
+    root: Path
+    """Where the root directory is now."""
+    commits: Mapping[str, str]
+    """Name of a source to the commit that is checked out there."""
+    inputs: tuple[str, ...]
+    """Kept files that were put back, relative to the root."""
+    fetched: tuple[str, ...]
+    """URLs of the remotes that were asked for a commit."""
+    needs: tuple[Fault, ...]
+    """What the capsule does not hold; each path is where it would stand, relative to the directory."""
+
+
+def checkout(capsule: Inspected, into: Path, *, fetch: Mapping[str, str] | None = None) -> Result[Checkout, Fault]:
+    """Restore the source of a capsule into a directory that is empty or does not exist.
+
+    Nothing of the capsule is run. Faults: ``occupied``, ``no source``, ``missing``, ``integrity``, those of the disk.
+
+    Args:
+        capsule: Whose it is does not matter.
+        into: The directory.
+        fetch: The environment for git, if it may fetch a commit that is not to be had otherwise.
+    """
+    told = part(capsule.documents, CONTEXT, SOURCE)
+    root = part(capsule.documents, CONTEXT, "root_directory")
+    if not isinstance(told, Mapping) or not told or not isinstance(root, str):
+        return Failure(_sourceless(capsule))
+    if into.resolve().is_relative_to(capsule.entry.directory.resolve()):
+        return Failure(Fault("occupied", f"{into} is inside the capsule", "name a directory elsewhere"))
+    answer = restored(capsule.entry.directory, told, root, into, fetch=fetch)
+    if not isinstance(answer, Success):
+        return Failure(answer.failure())
+    done = answer.unwrap()
+    files = part(capsule.documents, CONTEXT, "files")
+    inputs = provided(capsule.entry.directory, files if isinstance(files, Mapping) else {}, done.root)
+    refused = [answer.failure().under(path) for path, answer in inputs.items() if isinstance(answer, Failure)]
+    given = {path for path, answer in inputs.items() if isinstance(answer, Success)}
+    back = {(done.root / path).relative_to(into).as_posix() for path in given}
+    missed = (Fault("left out", it.reason, path=(it.path,)) for it in done.needs if it.path not in back)
+    return Success(
+        Checkout(
+            directory=into,
+            root=done.root,
+            commits={name: head for name, tree in told.items() if isinstance(head := part(tree, "head"), str)},
+            inputs=tuple(sorted(given)),
+            fetched=done.fetched,
+            needs=(*missed, *refused, *_faults(capsule)),
+        )
+    )
+
+
+def _sourceless(capsule: Inspected) -> Fault:
+    faults = _faults(capsule)
+    why = f": {faults[0].message}" if faults else ""
+    return Fault("no source", f"{capsule.entry.name} does not hold the source{why}")
+
+
+def _faults(capsule: Inspected) -> tuple[Fault, ...]:
+    """Return why some of the source was not captured."""
+    told = part(capsule.documents, CONTEXT, HEADER, "faults")
+    faults = (_fault(fault) for fault in told) if isinstance(told, list) else ()
+    return tuple(
+        evolve(fault, path=fault.path[1:])
+        for fault in faults
+        if fault and fault.path[:1] == (SOURCE,) and "changing" not in fault.path
+    )
+
+
+def _fault(told: Json) -> Fault | None:
+    path, kind, message = (part(told, key) for key in ("path", "kind", "message"))
+    if not isinstance(path, list) or not isinstance(kind, str) or not isinstance(message, str):
+        return None
+    return Fault(kind, message, path=tuple(map(str, path)))
