@@ -1,0 +1,137 @@
+"""Verifying: the context that a capsule recorded, against the one that is here now. Nothing is written."""
+
+import os
+from collections.abc import Mapping
+from typing import get_args
+
+from attrs import evolve
+from returns.result import Failure, Result, Success
+
+from capsula.core.config import Config, Surroundings
+from capsula.core.document import HEADER, Document
+from capsula.core.effect import Seal
+from capsula.core.fault import Fault, Json
+from capsula.core.fragment import Fragment
+from capsula.core.report import Report, silent
+from capsula.core.settings import FileSettings, HashAlgorithm
+from capsula.effects.key import resealed, vault_of
+from capsula.flows.capture import CONTEXT, looked
+from capsula.flows.inspect import Inspected, part
+from capsula.flows.run import BEFORE
+from capsula.reproduction.assessment import CAUSES, Assessment, Context, assessed
+
+CAPTURED = tuple(cause for cause in CAUSES if cause != "arguments")
+"""What a context tells; the arguments are of the run."""
+
+
+def verified(capsule: Inspected, config: Config, report: Report = silent) -> Result[Assessment, Fault]:
+    """Return how the context here compares with the recorded one, for the same command and the files recorded then.
+
+    The fault is a capsule without a context.
+    """
+    if CONTEXT not in capsule.documents:
+        remedy = "it was made without one: set monitor.capture"
+        return Failure(Fault("no context", f"{capsule.entry.name} holds no context to compare with", remedy))
+    there = recorded(capsule)
+    now = _as_then(config, capsule.documents)
+    fragment = looked(now, report)
+    return Success(assessed(_comparable(there), _here(fragment, now, capsule), CAPTURED))
+
+
+def recorded(capsule: Inspected) -> Context:
+    """Return the context that a capsule recorded; empty if it has none that can be read."""
+    document = capsule.documents.get(CONTEXT, {})
+    root = document.get("root_directory")
+    return Context(document, _faults(document), root if isinstance(root, str) else "")
+
+
+def _faults(document: Document) -> tuple[Fault, ...]:
+    told = part(document, HEADER, "faults")
+    return tuple(fault for facts in told if (fault := _fault(facts))) if isinstance(told, list) else ()
+
+
+def _fault(facts: Json) -> Fault | None:
+    match facts:
+        case {"path": list(path), "kind": str(kind), "message": str(message)}:
+            return Fault(kind, message, path=tuple(key for key in path if isinstance(key, str)))
+    return None
+
+
+def _comparable(there: Context) -> Context:
+    """Leave out what cannot be looked at again: files that were moved into the capsule."""
+    files = there.facts.get("files")
+    if not isinstance(files, Mapping):
+        return there
+    here = {path: facts for path, facts in files.items() if not part(facts, "moved")}
+    untold = {"inputs": "files that were moved into the capsule are not here"} if len(here) < len(files) else {}
+    return evolve(there, facts={**there.facts, "files": here}, untold=untold)
+
+
+def _as_then(config: Config, documents: Mapping[str, Document]) -> Config:
+    """Return the config of the recorded command, under the settings that hold now, for the files recorded then."""
+    files = part(documents[CONTEXT], "files")
+    recorded = {path: _settings(facts) for path, facts in files.items()} if isinstance(files, Mapping) else {}
+    missing = {path: FileSettings() for path, *more in _missing_files(documents[CONTEXT]) if not more}
+    capture = evolve(config.settings.capture, files=missing | recorded)
+    settings = evolve(config.settings, capture=capture)
+    return evolve(config, settings=settings, surroundings=_surroundings(config, documents))
+
+
+def _settings(facts: Json) -> FileSettings:
+    told = part(facts, "hash_algorithm")
+    algorithm: HashAlgorithm | None = next((it for it in get_args(HashAlgorithm) if it == told), None)
+    return FileSettings(hash=algorithm)
+
+
+def _missing_files(document: Document) -> list[tuple[str, ...]]:
+    """Return where files could not be had then: one that has come since may change a result."""
+    return [fault.path[1:] for fault in _faults(document) if fault.path[:1] == ("files",) and len(fault.path) > 1]
+
+
+def _surroundings(config: Config, documents: Mapping[str, Document]) -> Surroundings:
+    before = documents.get(BEFORE, documents[CONTEXT])
+    root, cwd = part(before, "root_directory"), part(before, "cwd")
+    inside = os.path.relpath(cwd, root) if isinstance(root, str) and isinstance(cwd, str) else "."
+    place = config.root / inside
+    argv = _argv(documents)
+    return evolve(config.surroundings, cwd=place if place.is_dir() else config.root, argv=argv)
+
+
+def _argv(documents: Mapping[str, Document]) -> tuple[str, ...]:
+    """Return the command; of a function that was called, the interpreter that called it."""
+    before = documents.get(BEFORE, {})
+    if "function_name" in before:
+        interpreter = part(documents[CONTEXT], "python_packages", "interpreter", "executable")
+        return (interpreter,) if isinstance(interpreter, str) else ()
+    words = before.get("args")
+    return tuple(word for word in words if isinstance(word, str)) if isinstance(words, list) else ()
+
+
+def _here(fragment: Fragment, config: Config, capsule: Inspected) -> Context:
+    facts = dict(fragment.facts) if isinstance(fragment.facts, Mapping) else {}
+    context = Context(facts, fragment.faults, str(config.root))
+    seal = next((it for it in fragment.effects if isinstance(it, Seal) and it.at == _DIGESTS), None)
+    return context if seal is None else _sealed(context, seal, capsule)
+
+
+_DIGESTS = ("environment", "digests")
+_KEYLESS = "the key is not here with which values can be told apart"
+
+
+def _sealed(here: Context, seal: Seal, capsule: Inspected) -> Context:
+    """Add the digests of the variables, as the key of the capsule's vault makes them.
+
+    Without that key no value can be told from another, but names can: where a name is on both sides, so is its digest.
+    """
+    vault = vault_of(capsule.entry.directory)
+    there = part(capsule.documents[CONTEXT], *_DIGESTS)
+    known = there if isinstance(there, Mapping) else {}
+    digests = resealed(seal.values, vault) if vault else Failure(Fault("missing", "no vault is around it"))
+    untold = (
+        {} if isinstance(digests, Success) else {"environment": "the key is not here that values were digested with"}
+    )
+    environment = here.facts.get("environment")
+    table = environment if isinstance(environment, Mapping) else {}
+    names: dict[str, Json] = {name: known.get(name) for name in seal.values}
+    whole = {**here.facts, "environment": {**table, "digests": digests.value_or(names)}}
+    return evolve(here, facts=whole, untold=untold)
