@@ -44,6 +44,8 @@ class Header:
     """Of a run: ``running``, ``finished``, ``failed``, ...; left out: ``complete``, or ``partial`` with faults."""
     parent: str | None = None
     """Id of the capsule that this one was made inside of."""
+    reproduces: str | None = None
+    """Id of the capsule whose run this one repeats."""
     durability: Durability = "full"
     """``full``: synchronised to the disk; ``fast``: safe against a crash of the process, not of the power."""
 
@@ -58,7 +60,8 @@ class Header:
             "durability": self.durability,
             "faults": [fault.as_facts() for fault in faults],
         }
-        return facts | ({"parent": self.parent} if self.parent else {})
+        related = {"parent": self.parent, "reproduces": self.reproduces}
+        return facts | {name: identity for name, identity in related.items() if identity}
 
 
 def document(fragment: Fragment, header: Header, more: Mapping[str, Json] | None = None) -> Document:

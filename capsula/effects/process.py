@@ -3,8 +3,8 @@
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, chdir, nullcontext, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, chdir, contextmanager, nullcontext, suppress
 from datetime import datetime
 from errno import EAGAIN, ENOENT, ENOEXEC, ENOMEM, ENOTDIR
 from pathlib import Path
@@ -76,6 +76,24 @@ def resolved(argv0: str, environ: Mapping[str, str], cwd: Path) -> Result[str, F
             "not found", f"{argv0}: not found", "check its spelling" if "/" in argv0 else "check its spelling and PATH"
         )
     )
+
+
+@contextmanager
+def hidden() -> Iterator[None]:
+    """Let what runs in here print into its logs alone: its streams are neither terminals nor one another."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    kept = {descriptor: os.dup(descriptor) for descriptor in (1, 2)}
+    nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        for descriptor in kept:
+            os.dup2(nowhere, descriptor)
+        yield
+    finally:
+        for descriptor, original in kept.items():
+            os.dup2(original, descriptor)
+            os.close(original)
+        os.close(nowhere)
 
 
 def die_as(outcome: Outcome) -> NoReturn:

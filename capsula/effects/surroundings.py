@@ -22,13 +22,13 @@ def process() -> dict[str, Json]:
     return {"host": node(), "pid": os.getpid(), "boot_id": boot_id(), "started": started(os.getpid())}
 
 
-def stdin_kind() -> str:
-    """Return what standard input is: a terminal, pipe, file, socket or device, null, or closed."""
+def stream_kind(descriptor: int) -> str:
+    """Return what a stream is: a terminal, pipe, file, socket or device, null, or closed."""
     try:
-        status = os.fstat(0)
+        status = os.fstat(descriptor)
     except OSError:
         return "closed"
-    if os.isatty(0):
+    if os.isatty(descriptor):
         return "terminal"
     if stat.S_ISCHR(status.st_mode):
         return "null" if status.st_rdev == Path(os.devnull).stat().st_rdev else "device"

@@ -18,7 +18,7 @@ from capsula.core.fragment import Answer, gather, joined
 from capsula.core.report import Report, silent
 from capsula.core.run import Command, Outcome
 from capsula.effects.process import run
-from capsula.effects.surroundings import stdin_kind, umask
+from capsula.effects.surroundings import stream_kind, umask
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import header, looked, prepared
 from capsula.flows.environment import ID, changes_recorded, environment_changes, told_of
@@ -48,11 +48,22 @@ class Monitored:
     """What recording took, before the start and after the end."""
 
 
-def monitor(config: Config, items: tuple[str, ...] = (), *, strict: bool = False, report: Report = silent) -> Monitored:
-    """Run the command of the surroundings; trouble with its record never stops or changes it, unless ``strict``."""
+def monitor(
+    config: Config,
+    items: tuple[str, ...] = (),
+    *,
+    strict: bool = False,
+    reproduces: str | None = None,
+    report: Report = silent,
+) -> Monitored:
+    """Run the command of the surroundings; trouble with its record never stops or changes it, unless ``strict``.
+
+    ``reproduces`` is the id of the capsule whose run this one repeats.
+    """
     begun = perf_counter()
     surroundings = config.surroundings
-    plan = Run(config, items, header(config, "full", surroundings.environ.get(ID)))
+    top = header(config, "full", surroundings.environ.get(ID))
+    plan = Run(config, items, evolve(top, reproduces=reproduces))
     context = joined(prepared(config, report), looked(config, report)) if config.settings.monitor.capture else None
     changes = environment_changes(config)
     before = {
@@ -91,7 +102,9 @@ def _command(config: Config) -> dict[str, Json]:
     """Return what else of the start is needed to do it again."""
     return {
         "directory": os.path.relpath(config.surroundings.cwd, config.root),
-        "stdin": stdin_kind(),
+        "stdin": stream_kind(0),
+        "stdout": stream_kind(1),
+        "stderr": stream_kind(2),
         "umask": umask(),
     }
 

@@ -26,7 +26,7 @@ def restored(
         directory: Where it ran, relative to the root.
         old_root: The recorded root directory.
         new_root: The root directory of the workspace.
-        programs: The folder of programs of the recorded environment, to that of the rebuilt one.
+        programs: Each program, or folder of programs, of the recorded environment, to that of the rebuilt one.
     """
     cwd = old_root / directory
     first = _program(words[0], cwd, programs) if "/" in words[0] else None
@@ -41,8 +41,9 @@ def restored(
 def _program(word: str, cwd: Path, programs: Mapping[Path, Path]) -> str | None:
     """Return the program of the rebuilt environment in place of that of the recorded one."""
     path = cwd / word
-    replacement = programs.get(path.parent)
-    return str(replacement / path.name) if replacement else None
+    folder = programs.get(path.parent)
+    program = programs.get(path, folder / path.name if folder else None)
+    return str(program) if program else None
 
 
 def _moved(word: str, old_root: Path, new_root: Path) -> str:

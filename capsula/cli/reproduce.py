@@ -1,0 +1,184 @@
+"""``capsula reproduce``."""
+
+import json
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+
+from returns.result import Success
+
+from capsula.cli.console import Console, Style, safe
+from capsula.cli.main import USAGE
+from capsula.core.fault import Json
+from capsula.core.naming import memorable
+from capsula.core.step import Plan, Step
+from capsula.effects.manifest import integrity
+from capsula.flows.blueprint import Blueprint, Wish, blueprint, plan
+from capsula.flows.inspect import found, inspected
+from capsula.flows.reproduce import Reproduction, discarded, fresh_place, reproduce
+from capsula.reproduction.comparison import Grade
+from capsula.reproduction.verdict import Verdict, blocked, exit_status, lines
+
+BLOCKED = 4
+UNTRUSTED = 5
+
+_GRADES = {grade.word: grade for grade in (Grade.IDENTICAL, Grade.EQUIVALENT, Grade.CLOSE, Grade.NONDETERMINISTIC)}
+_STYLES: dict[str, Style] = {"exact": "green", "approximate": "yellow", "needs": "red", "impossible": "red"}
+
+EXAMPLES = """
+examples:
+  capsula reproduce brave-otter            bring this run back in a fresh directory, and judge the result
+  capsula reproduce --plan brave-otter     only say what would be done
+  capsula reproduce --repeat 3 @           repeat the newest run three times, to see whether it is deterministic
+  capsula reproduce --require identical @  be content with nothing less
+
+The work tree, the index and the refs of your repositories are never touched; nothing is run in them.
+
+exit status: 0 at least as good as required, and all was judged; 1 not so; 2 a mistake to mend; 3 it ended with another
+status than the recorded run; 4 it could not be run; 5 the capsule was changed, or is not yours and not trusted
+"""
+
+
+def arguments(parser: ArgumentParser) -> None:
+    """Add the options and arguments of the command."""
+    parser.add_argument("capsule", nargs="?", default="@", metavar="CAPSULE", help="which one (default: @, the newest)")
+    parser.add_argument("--plan", action="store_true", help="say what would be done, and do nothing")
+    parser.add_argument("--into", type=Path, metavar="DIR", help="a directory that is empty or not there")
+    parser.add_argument("--discard", action="store_true", help="remove the directory afterwards")
+    parser.add_argument("--trust", action="store_true", help="run the program of a capsule that is not yours")
+    parser.add_argument("--require", choices=_GRADES, default="close", help="what ends with status 0 (default: close)")
+    parser.add_argument("--repeat", type=_count, default=1, metavar="N", help="how often to run it (default: 1)")
+    parser.add_argument(
+        "--input", type=_pair, action="append", default=[], metavar="PATH=FILE", help="a file to use as PATH"
+    )
+    parser.add_argument("--anyway", action="store_true", help="run it although files are missing")
+    parser.add_argument("--no-rebuild", action="store_true", help="use the Python environment that is here")
+    parser.add_argument("--offline", action="store_true", help="fetch no packages")
+    parser.add_argument("--fetch", action="store_true", help="fetch a commit that is not here from its remote")
+    parser.add_argument("--json", action="store_true", help="print an account as JSON")
+
+
+def run(options: Namespace, console: Console) -> int:
+    """Plan, ask for trust where it is due, repeat the run, and tell the verdict."""
+    loaded = console.config(options)
+    if not isinstance(loaded, Success):
+        console.mistakes(loaded.failure())
+        return USAGE
+    config = loaded.unwrap()
+    surroundings = config.surroundings
+    entry = found(options.capsule, config.vault, surroundings.cwd)
+    if not isinstance(entry, Success):
+        console.mistakes((entry.failure(),))
+        return USAGE
+    wish = Wish(
+        {path: (surroundings.cwd / file) for path, file in options.input},
+        rebuild=not options.no_rebuild,
+        offline=options.offline,
+        fetch=options.fetch,
+        anyway=options.anyway,
+    )
+    directory = entry.unwrap().directory
+    changed = integrity(directory)
+    answer = blueprint(inspected(entry.unwrap()), surroundings, wish)
+    if not isinstance(answer, Success):
+        return _tell(blocked([str(answer.failure())]), None, options, console)
+    it = answer.unwrap()
+    steps = plan(it, surroundings, wish)
+    if options.plan and options.json:
+        console.out(json.dumps([step.as_facts() for step in steps.steps], indent=4))
+    elif options.plan or not it.is_own:
+        _show(steps, console)
+    if options.plan:
+        return BLOCKED if steps.blockers else 0
+    if changed and not options.trust:
+        console.mistakes(changed)
+        console.error("the capsule is not as it was made; --trust runs it all the same")
+        return UNTRUSTED
+    if not (it.is_own or options.trust or _is_agreed(console)):
+        console.error("the capsule is not yours, or was changed: read the plan, and say --trust to run its program")
+        return UNTRUSTED
+    if steps.blockers:
+        return _tell(blocked([fault.message for fault in steps.blockers]), None, options, console)
+    return _reproduced(it, wish, options, console)
+
+
+def _reproduced(it: Blueprint, wish: Wish, options: Namespace, console: Console) -> int:
+    from capsula.effects.surroundings import surroundings
+
+    here = surroundings()
+    first = Success(options.into.absolute()) if options.into else fresh_place(it, here)
+    if not isinstance(first, Success):
+        console.mistakes((first.failure(),))
+        return BLOCKED
+    place = first.unwrap()
+    places = [
+        place if number == 1 else place.with_name(f"{place.name}.{number}") for number in range(1, options.repeat + 1)
+    ]
+    console.note("restoring the source and the environment, then running; the first time this may take a while")
+    answer = reproduce(it, wish, places, here, console.report)
+    if not isinstance(answer, Success):
+        console.mistakes((answer.failure(),))
+        return UNTRUSTED
+    reproduction = answer.unwrap()
+    status = _tell(reproduction.verdict, reproduction, options, console)
+    if options.discard:
+        for each in places:
+            discarded(each)
+    return status
+
+
+def _tell(verdict: Verdict, reproduction: Reproduction | None, options: Namespace, console: Console) -> int:
+    status = exit_status(verdict, _GRADES[options.require])
+    if options.json:
+        console.out(json.dumps({**verdict.as_facts(), **_account(reproduction, options)}, indent=4))
+        return status
+    first, *rest = lines(verdict)
+    console.out(console.paint(first, "green" if status == 0 else "red"))
+    for line in rest:
+        console.out(line)
+    for replay in reproduction.replays if reproduction else ():
+        if replay.capsule:
+            console.out(f"replay: {memorable(replay.capsule.header.id)}  {safe(str(replay.capsule.directory))}")
+    for place in reproduction.workspaces if reproduction and not options.discard else ():
+        console.out(f"in: {safe(str(place))}")
+    return status
+
+
+def _account(reproduction: Reproduction | None, options: Namespace) -> dict[str, Json]:
+    replays = [replay.capsule for replay in reproduction.replays if replay.capsule] if reproduction else []
+    return {
+        "replays": [str(capsule.directory) for capsule in replays],
+        "workspaces": [str(place) for place in reproduction.workspaces] if reproduction and not options.discard else [],
+    }
+
+
+def _show(steps: Plan, console: Console) -> None:
+    for step in steps.steps:
+        console.out(_line(step, console))
+        for detail in step.details:
+            console.out(f"    {safe(detail)}")
+
+
+def _line(step: Step, console: Console) -> str:
+    fidelity = console.paint(f"{step.fidelity:<11}", _STYLES[step.fidelity])
+    return f"{fidelity} {safe(step.title)}" + (f" ({safe(step.why)})" if step.why else "")
+
+
+def _is_agreed(console: Console) -> bool:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    console.error("this capsule is not yours; its program can do all that you can. Run it? [y/N]")
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 1000:
+        raise ArgumentTypeError(f"{text!r} is no number from 1 to 1000")
+    return int(text)
+
+
+def _pair(text: str) -> tuple[str, Path]:
+    path, equals, file = text.partition("=")
+    if not (path and equals and file):
+        raise ArgumentTypeError(f"{text!r} is not PATH=FILE")
+    return path, Path(file)

@@ -1,0 +1,234 @@
+"""Bringing a run back: restore it into a fresh place, run it under ``monitor``, and judge what came of it."""
+
+import os
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+from attrs import evolve, frozen
+from returns.result import Failure, Result, Success
+
+from capsula.core.cache import cache
+from capsula.core.config import Config, Surroundings
+from capsula.core.digest import file_facts
+from capsula.core.effect import Keep
+from capsula.core.fault import Fault, fault_of
+from capsula.core.report import Report, silent
+from capsula.core.settings import ItemSettings, Settings
+from capsula.effects.environments import Environment, Order, built
+from capsula.effects.perform import performed
+from capsula.effects.process import hidden
+from capsula.effects.restore import restored as source_restored
+from capsula.effects.surroundings import stream_kind
+from capsula.flows.blueprint import Blueprint, Input, Wish
+from capsula.flows.inspect import part
+from capsula.flows.load import load
+from capsula.flows.monitor import Monitored, monitor
+from capsula.flows.run import BEFORE
+from capsula.flows.verdict import Replay, judgement
+from capsula.reproduction.comparison import Tolerance
+from capsula.reproduction.verdict import Suspect, Verdict, blocked
+from capsula.restorers import command
+
+TREE = "tree"
+
+
+@frozen
+class Workspace:
+    """A fresh place in which a run is repeated."""
+
+    directory: Path
+    root: Path
+    """Where the recorded root directory is now."""
+    drift: tuple[Suspect, ...]
+    """In what the place is not what it was."""
+
+
+@frozen
+class Reproduction:
+    """What came of it."""
+
+    verdict: Verdict
+    workspaces: tuple[Path, ...]
+    replays: tuple[Monitored, ...]
+
+
+def reproduce(
+    it: Blueprint, wish: Wish, places: Sequence[Path], surroundings: Surroundings, report: Report = silent
+) -> Result[Reproduction, Fault]:
+    """Repeat a run once in each of the places, which are empty or not there, and judge it against the recorded one.
+
+    Faults: ``integrity``, for a source that is not what the capsule says.
+    """
+    environment = _environment(it, wish, surroundings, report)
+    if not isinstance(environment, Success):
+        return Success(Reproduction(blocked([str(environment.failure())]), (), ()))
+    replays: list[Replay] = []
+    drift: tuple[Suspect, ...] = ()
+    for place in places:
+        report("restoring the source", place=str(place))
+        made = _workspace(it, wish, place, surroundings)
+        if not isinstance(made, Success):
+            fault = made.failure()
+            if fault.kind == "integrity":
+                return Failure(fault)
+            return Success(Reproduction(blocked([str(fault)]), (), ()))
+        workspace = made.unwrap()
+        drift = workspace.drift
+        report("running", command=it.argv)
+        replays.append(_replay(it, workspace, environment.unwrap(), surroundings, report))
+    found = environment.unwrap()
+    suspects = (*drift, *(_suspects(found) if found else ()), *_variable_suspects(it))
+    runs = tuple(replay.monitored for replay in replays)
+    return Success(Reproduction(judgement(it, replays, suspects), tuple(places), runs))
+
+
+def fresh_place(it: Blueprint, surroundings: Surroundings) -> Result[Path, Fault]:
+    """Return a place in the user's cache that nothing stands at."""
+    home = cache(surroundings.environ)
+    if home is None:
+        return Failure(Fault("blocked", "there is neither HOME nor XDG_CACHE_HOME", "say where with --into"))
+    places = home / "reproductions"
+    number = 1
+    while os.path.lexists(places / f"{it.id}-{number}"):
+        number += 1
+    return Success(places / f"{it.id}-{number}")
+
+
+def discarded(place: Path) -> None:
+    """Remove a workspace."""
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def _environment(
+    it: Blueprint, wish: Wish, surroundings: Surroundings, report: Report
+) -> Result[Environment | None, Fault]:
+    home = cache(surroundings.environ)
+    if it.recipe is None:
+        return Success(None)
+    if home is None:
+        return Failure(Fault("blocked", "there is neither HOME nor XDG_CACHE_HOME to build an environment in"))
+    return built(Order(it.recipe, home / "environments", surroundings, offline=wish.offline), report)
+
+
+def _workspace(it: Blueprint, wish: Wish, place: Path, surroundings: Surroundings) -> Result[Workspace, Fault]:
+    # Below a directory of its own, so that files beside the root have a place that is still in the workspace.
+    fetch = surroundings.environ if wish.fetch else None
+    source = source_restored(it.capsule, it.source, str(it.root), place / TREE, fetch=fetch)
+    return source.bind(lambda found: _furnished(it, wish, place, found.root))
+
+
+def _furnished(it: Blueprint, wish: Wish, place: Path, root: Path) -> Result[Workspace, Fault]:
+    """Provide the inputs, and take away what the capture had moved before the run."""
+    drift: list[Suspect] = []
+    inside = {path: given for path, given in wish.inputs.items() if path not in {each.path for each in it.inputs}}
+    try:
+        for each in it.inputs:
+            drift += _provided(each, it, wish, place, root)
+        for path, given in inside.items():
+            _copied(given, root / path, place)
+        for path in it.moved:
+            (root / path).unlink(missing_ok=True)
+    except _MissingError as missing:
+        return Failure(Fault("blocked", str(missing)))
+    except OSError as error:
+        return Failure(fault_of(error, str(place)))
+    drift += (Suspect("inputs", f"{path} is as you gave it") for path in inside)
+    return Success(Workspace(place, root, tuple(drift)))
+
+
+class _MissingError(Exception):
+    """An input that is nowhere to be had."""
+
+
+def _provided(each: Input, it: Blueprint, wish: Wish, place: Path, root: Path) -> list[Suspect]:
+    """Put an input where the run looks for it; return in what it is not what it was."""
+    target = Path(os.path.normpath(root / each.path))
+    given = wish.inputs.get(each.path)
+    if given is None and _is_same(each, target):
+        return []
+    origin = given or each.kept or it.root / each.path
+    if not target.is_relative_to(place):
+        return [] if _is_same(each, target) else _judged(target)
+    if not origin.is_file():
+        remedy = f"give it with --input {each.path}=FILE"
+        raise _MissingError(f"the input {each.path} is neither here nor in the capsule; {remedy}")
+    target.unlink(missing_ok=True)
+    _copied(origin, target, place)
+    return [] if _is_same(each, target) else [Suspect("inputs", f"{each.path} has other content than then")]
+
+
+def _judged(target: Path) -> list[Suspect]:
+    if not target.is_file():
+        raise _MissingError(f"the input {target} is not there")
+    return [Suspect("inputs", f"{target} has other content than then")]
+
+
+def _is_same(each: Input, file: Path) -> bool:
+    if each.digest is None or each.algorithm is None:
+        return file.is_file()
+    told = file_facts(file, each.algorithm)
+    return isinstance(told, Success) and part(told.unwrap().facts, "file_hash") == each.digest
+
+
+def _copied(origin: Path, target: Path, place: Path) -> None:
+    relative = Path(os.path.normpath(target)).relative_to(place)
+    for _, answer in performed((Keep(origin, str(relative)),), place):
+        if not isinstance(answer, Success):
+            raise _MissingError(str(answer.failure()))
+
+
+def _replay(
+    it: Blueprint, workspace: Workspace, environment: Environment | None, surroundings: Surroundings, report: Report
+) -> Replay:
+    words = command.restored(it.argv, it.directory, it.root, workspace.root, _programs(it, environment))
+    environ = dict(it.variables.environ)
+    if environment:
+        path = environ.get("PATH", os.defpath)
+        environ |= {
+            "PATH": f"{environment.program.parent}{os.pathsep}{path}",
+            "VIRTUAL_ENV": str(environment.directory),
+        }
+    here = Surroundings(words.directory, environ, words.argv, surroundings.executable)
+    settings = load(workspace.root, here).map(lambda config: config.settings).value_or(Settings())
+    items = tuple(item for item in it.items if item in settings.monitor.item)
+    # The commands that prepare a capture have done so for the recorded run; what they made is in its source.
+    files = {path: wish for path, wish in settings.capture.files.items() if not wish.move}
+    capture = evolve(settings.capture, pre_capture_commands=(), files=files)
+    settings = evolve(settings, vault_directory=str(it.vault), capture=capture)
+    with nullcontext() if _is_seen_as_then(it) else hidden():
+        monitored = monitor(Config(workspace.root, settings, here), items, reproduces=it.id, report=report)
+    wishes = [settings.monitor.item[item] for item in items] or [ItemSettings()]
+    tolerance = Tolerance(
+        max(wish.relative_tolerance for wish in wishes), max(wish.absolute_tolerance for wish in wishes)
+    )
+    return Replay(monitored, workspace.root, tolerance)
+
+
+def _is_seen_as_then(it: Blueprint) -> bool:
+    """Tell whether both streams were terminals and are: programs print other things to a terminal."""
+    kinds = [part(it.documents[BEFORE], "command", name) for name in ("stdout", "stderr")]
+    return kinds == ["terminal", "terminal"] and stream_kind(1) == stream_kind(2) == "terminal"
+
+
+def _programs(it: Blueprint, environment: Environment | None) -> Mapping[Path, Path]:
+    """Return the programs of the recorded environment to those of the rebuilt one."""
+    told = part(it.context, "python_packages", "interpreter")
+    executable, prefix, above = (part(told, key) for key in ("executable", "prefix", "base_prefix"))
+    if environment is None or not isinstance(executable, str):
+        return {}
+    own = {Path(executable).parent: environment.program.parent} if prefix != above else {}
+    return {**own, Path(executable): environment.program}
+
+
+def _suspects(environment: Environment) -> tuple[Suspect, ...]:
+    return (
+        *(Suspect("interpreter", why) for why in environment.why),
+        *(Suspect("packages", str(difference)) for difference in environment.differences),
+    )
+
+
+def _variable_suspects(it: Blueprint) -> tuple[Suspect, ...]:
+    why = it.variables.step.why
+    return (Suspect("environment", why),) if why else ()

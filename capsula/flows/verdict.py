@@ -1,0 +1,97 @@
+"""Judging replays: each output of the recorded run, and of the replays, by what their capsules hold."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from attrs import frozen
+
+from capsula.core.fault import Json
+from capsula.flows.blueprint import Blueprint
+from capsula.flows.inspect import part
+from capsula.flows.monitor import STDERR, STDOUT, Monitored
+from capsula.flows.run import AFTER
+from capsula.reproduction.compare import Digest, Recorded, compared, settled
+from capsula.reproduction.comparison import Comparison, Tolerance
+from capsula.reproduction.verdict import Ending, Suspect, Verdict, blocked, judged
+
+
+@frozen
+class Replay:
+    """A repeated run, where its root was, and how far its numbers may differ."""
+
+    monitored: Monitored
+    root: Path
+    tolerance: Tolerance
+
+
+def judgement(it: Blueprint, replays: Sequence[Replay], suspects: Sequence[Suspect]) -> Verdict:
+    """Return the verdict over replays of a run: the exit status, the streams, and every file that any of them wrote."""
+    lost = [str(fault) for replay in replays if replay.monitored.capsule is None for fault in replay.monitored.faults]
+    if lost or not replays:
+        return blocked(lost or ["it was not run"], suspects)
+    there = _Side(it.capsule, _outputs(it.result))
+    here = [_replayed(replay) for replay in replays]
+    names = dict.fromkeys(name for side in (there, *here) for name in side.outputs)
+    exit_code = it.result.get("exit_code")
+    statuses = tuple(replay.monitored.outcome.exit_code for replay in replays if replay.monitored.outcome)
+    return judged(
+        {name: _settled(name, there, here, replays[0].tolerance) for name in names},
+        ending=Ending(exit_code, statuses) if isinstance(exit_code, int) else None,
+        stdout=_stream(STDOUT, there, here, replays[0].tolerance),
+        stderr=_stream(STDERR, there, here, replays[0].tolerance),
+        suspects=suspects,
+    )
+
+
+@frozen
+class _Side:
+    """What a capsule says its run has written, and where that is."""
+
+    capsule: Path
+    outputs: Mapping[str, Mapping[str, Json]]
+    root: Path | None = None
+    """Where the files that were not kept still are."""
+
+    def recorded(self, name: str) -> Recorded:
+        """Return the file, or its digest if it was not kept, or None if it was not written."""
+        if name not in self.outputs:
+            return None
+        facts = self.outputs[name]
+        kept, algorithm, digest = (facts.get(key) for key in ("kept_as", "hash_algorithm", "file_hash"))
+        if not isinstance(kept, str) and isinstance(digest, str) and algorithm in ("md5", "sha1", "sha256", "sha3"):
+            return Digest(algorithm, digest)
+        return self.file(name)
+
+    def file(self, name: str) -> Path | None:
+        """Return where the file is, or None if it was not written; it may be gone since."""
+        if name not in self.outputs:
+            return None
+        kept = self.outputs[name].get("kept_as")
+        return self.capsule / kept if isinstance(kept, str) else (self.root or self.capsule) / name
+
+
+def _replayed(replay: Replay) -> _Side:
+    capsule = replay.monitored.capsule
+    directory = capsule.directory if capsule else replay.root
+    return _Side(directory, _outputs(capsule.documents.get(AFTER, {}) if capsule else {}), replay.root)
+
+
+def _outputs(result: Mapping[str, Json]) -> dict[str, Mapping[str, Json]]:
+    entries = {**_table(result.get("outputs")), **_table(result.get("files"))}
+    return {name: _table(facts) for name, facts in entries.items() if part(facts, "change") != "removed"}
+
+
+def _settled(name: str, there: _Side, here: Sequence[_Side], tolerance: Tolerance) -> Comparison:
+    first, *others = (side.file(name) for side in here)
+    with_record = [compared(there.recorded(name), replayed, name, tolerance) for replayed in (first, *others)]
+    return settled(with_record, [compared(first, replayed, name, tolerance) for replayed in others])
+
+
+def _stream(name: str, there: _Side, here: Sequence[_Side], tolerance: Tolerance) -> Comparison:
+    first, *others = (side.capsule / name for side in here)
+    with_record = [compared(there.capsule / name, log, name, tolerance) for log in (first, *others)]
+    return settled(with_record, [compared(first, log, name, tolerance) for log in others])
+
+
+def _table(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, Mapping) else {}
