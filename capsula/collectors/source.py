@@ -137,7 +137,8 @@ class _Found:
 def _of_repository(repository: pygit2.Repository, place: _Place) -> Fragment:
     index, tree = indexed(_bytes(Path(repository.path, "index"))), _head_tree(repository)
     head = str(repository.head.target) if tree else None
-    staged, walked = _from_head_to_index(repository, tree), _from_index_to_work_tree(repository)
+    staged = _from_head_to_index(repository, tree) if tree else set(index.files)
+    walked = _from_index_to_work_tree(repository)
     repositories, own = _inside(walked, index, place)
     without = place.without | repositories | own
     converted = _is_converted(repository, index, walked, place.config.surroundings.environ)
@@ -417,8 +418,8 @@ def _head_tree(repository: pygit2.Repository) -> pygit2.Tree | None:
     return None if repository.head_is_unborn else repository.head.peel(pygit2.Tree)
 
 
-def _from_head_to_index(repository: pygit2.Repository, tree: pygit2.Tree | None) -> set[bytes]:
-    return _paths(tree.diff_to_index(repository.index)) if tree else set()
+def _from_head_to_index(repository: pygit2.Repository, tree: pygit2.Tree) -> set[bytes]:
+    return _paths(tree.diff_to_index(repository.index))
 
 
 def _from_index_to_work_tree(repository: pygit2.Repository) -> set[bytes]:
