@@ -19,14 +19,14 @@ from capsula.core.report import Report, silent
 from capsula.core.settings import Settings
 from capsula.effects.asks import started
 from capsula.effects.files import folders, replaced
-from capsula.effects.installers import OWN_PIP, Installer, Stage, Workshop, environment, installer
+from capsula.effects.installers import OWN_PIP, Installer, Pip, Stage, Workshop, environment, installer
 from capsula.effects.interpreters import Found, found
 from capsula.effects.links import linked, site_directory
 from capsula.restorers.python_packages import Difference, Pin, Python, Recipe, differences
 
 MARK = ".complete"
 TIME_LIMIT = 1800.0
-"""Seconds that one run of an installer may take, and that another builder of the same is waited for."""
+"""Seconds that building may take, and that another builder of the same is waited for."""
 
 
 @frozen
@@ -98,7 +98,7 @@ def _of_base(order: Order, base: Found, report: Report) -> Result[Environment, F
             if whole is not None:
                 return Success(evolve(whole, why=base.why))
             environ = environment(order.surroundings.environ)
-            shop = Workshop(environ, tuple(map(_absolute, order.wheels)), order.time_limit, lock)
+            shop = Workshop(environ, tuple(map(_absolute, order.wheels)), monotonic() + order.time_limit, lock)
             return _new(evolve(order, recipe=recipe), base, directory, shop, report)
     except OSError as error:
         return Failure(fault_of(error, f"no environment could be built in {order.place}"))
@@ -108,8 +108,12 @@ def _new(order: Order, base: Found, directory: Path, shop: Workshop, report: Rep
     by = order.installer or installer(order.surroundings)
     _cleared(directory)
     report("building an environment", packages=len(order.recipe.pins), python=base.python.version, installer=by.name)
-    made = by.make(directory, base.program, shop).bind(lambda _: _filled(order, by, directory, shop))
-    finished = made.bind(lambda _: _finished(order, base, directory))
+    made = by.make(directory, base.program, shop)
+    if not isinstance(made, Success) and not isinstance(by, Pip):  # uv knows no Python that is too old
+        return _new(evolve(order, installer=Pip(order.surroundings.executable)), base, directory, shop, report)
+    finished = made.bind(lambda _: _filled(order, by, directory, shop)).bind(
+        lambda _: _finished(order, base, directory)
+    )
     if not isinstance(finished, Success):
         _cleared(directory)
     return finished
@@ -123,7 +127,7 @@ def _finished(order: Order, base: Found, directory: Path) -> Result[Environment,
 
 
 def _filled(order: Order, by: Installer, directory: Path, shop: Workshop) -> Result[None, Fault]:
-    """Install all pins: from this machine if it can be, then from elsewhere; what nobody has built is built last."""
+    """Install all pins; what cannot be had from where it came is taken from elsewhere, and looked at like all."""
     lacking, reason = _lacking_at_last(order, by, directory, order.recipe.pins, shop)
     anonymous = [evolve(pin, origin="") for pin in lacking if pin.origin]  # perhaps an index has the same
     if anonymous:
@@ -141,11 +145,12 @@ def _filled(order: Order, by: Installer, directory: Path, shop: Workshop) -> Res
 def _lacking_at_last(
     order: Order, by: Installer, directory: Path, pins: Sequence[Pin], shop: Workshop
 ) -> tuple[Sequence[Pin], str]:
-    stages: tuple[Stage, ...] = ("cached",) if order.offline else ("cached", "built", "any")
-    reason = ""
-    for stage in stages:
-        pins, reason = _lacking(by, directory, pins, stage, shop)
-    return pins, reason
+    """Install pins; all at once where that can be done without fetching, or else without building."""
+    first: tuple[Stage, ...] = () if order.offline else ("cached", "built")
+    words = [pin.requirement for pin in pins]
+    if any(isinstance(by.install(directory, words, stage, shop), Success) for stage in first if words):
+        return (), ""
+    return _lacking(by, directory, pins, "cached" if order.offline else "any", shop)
 
 
 def _lacking(

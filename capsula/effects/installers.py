@@ -9,6 +9,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
+from time import monotonic
 from typing import Literal, Protocol, TypeAlias
 
 from attrs import field, frozen
@@ -27,12 +28,12 @@ Stage: TypeAlias = Literal["cached", "built", "any"]
 
 @frozen
 class Workshop:
-    """Where installers work: their environment, the directories of wheels, when they must be done, what they hold."""
+    """Where installers work: their environment, the directories of wheels, when they are late, and what they hold."""
 
     environ: Mapping[str, str] = field(repr=False)
     wheels: tuple[Path, ...]
-    time_limit: float
-    """Seconds for one run of an installer."""
+    late: float
+    """The moment on the monotonic clock when all must be done."""
     lock: int
     """A descriptor that is kept open by all that work here, even when we are killed."""
 
@@ -151,7 +152,9 @@ def _pip(directory: Path, executable: str, shop: Workshop) -> Result[tuple[str, 
 
 
 def _run(argv: tuple[str, ...], cwd: Path, shop: Workshop) -> Result[None, Fault]:
-    name = " ".join(Path(argv[0]).name.split()[:1])
+    name = Path(argv[0]).name
+    if shop.late < monotonic():
+        return Failure(Fault("timeout", f"there was no time left for {name}"))
     try:
         process = subprocess.Popen(
             argv,
@@ -166,10 +169,10 @@ def _run(argv: tuple[str, ...], cwd: Path, shop: Workshop) -> Result[None, Fault
     except OSError as error:
         return Failure(fault_of(error, argv[0]))
     try:
-        _, errors = process.communicate(timeout=shop.time_limit)
+        _, errors = process.communicate(timeout=shop.late - monotonic())
     except subprocess.TimeoutExpired:
         _end(process)
-        return Failure(Fault("timeout", f"{name} was not done within {shop.time_limit:g} seconds"))
+        return Failure(Fault("timeout", f"{name} was not done in time"))
     except BaseException:
         _end(process)
         raise

@@ -76,21 +76,20 @@ def _directories(surroundings: Surroundings, more: Iterable[Path]) -> Iterator[P
     yield from more
     yield Path(surroundings.executable).parent
     yield from (surroundings.cwd / directory for directory in environ.get("PATH", "").split(":") if directory)
-    roots = (
+    conda = tuple(_conda(environ, home))
+    many = (
         Path(environ.get("PYENV_ROOT") or home / ".pyenv") / "versions",
         Path(environ.get("UV_PYTHON_INSTALL_DIR") or shared / "uv" / "python"),
-        *_conda_roots(environ, home),
+        *(root / "envs" for root in conda),
     )
-    for root in roots:
+    yield from (root / "bin" for root in conda)
+    for root in many:
         yield from sorted(root.glob("*/bin"))
 
 
-def _conda_roots(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
-    named = (Path(environ[name]) for name in ("CONDA_PREFIX", "MAMBA_ROOT_PREFIX") if environ.get(name))
-    usual = (home / name for name in ("miniconda3", "miniforge3", "anaconda3", "mambaforge", ".conda", "micromamba"))
-    for root in (*named, *usual):
-        yield root.parent  # itself
-        yield root / "envs"
+def _conda(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
+    yield from (Path(environ[name]) for name in ("CONDA_PREFIX", "MAMBA_ROOT_PREFIX") if environ.get(name))
+    yield from (home / name for name in ("miniconda3", "miniforge3", "anaconda3", "mambaforge", "micromamba", ".conda"))
 
 
 @safe(exceptions=(ValueError, TypeError))

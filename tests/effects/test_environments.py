@@ -239,6 +239,31 @@ def test_what_the_user_forbids_or_turns_does_not_reach_the_installer(thing: Path
     assert built(order).unwrap().differences == ()
 
 
+@pytest.mark.parametrize(("version", "flags"), [("3.6.15", "m"), ("3.8.18", ""), ("3.13.0", "")])
+def test_an_environment_of_another_python_is_of_that_python(
+    version: str, flags: str, thing: Path, order: Order
+) -> None:
+    root = Path.home() / ".pyenv"
+    if not (root / "versions" / version).is_dir():
+        pytest.skip(f"needs: Python {version}")
+    python = Python(version, "cpython", flags)
+    around = evolve(order.surroundings, environ={**order.surroundings.environ, "PYENV_ROOT": str(root)})
+
+    environment = built(evolve(order, recipe=Recipe(python, (Pin("thing", "1.0"),)), surroundings=around)).unwrap()
+
+    assert (environment.why, environment.differences) == ((), ())
+    assert output(environment.program, "--version") == f"Python {version}\n"
+    assert output(environment.directory / "bin" / "thing") == "ran []\n"
+
+
+def test_an_installer_that_is_late_is_ended(thing: Path, order: Order) -> None:
+    order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)), installer=Pip(sys.executable), time_limit=0.1)
+
+    fault = built(order).failure()
+
+    assert (fault.kind, fault.message.endswith(" was not done in time")) == ("timeout", True)
+
+
 def surroundings(tmp_path: Path) -> Surroundings:
     environ = {"PATH": f"{Path(sys.executable).parent}:{os.defpath}", "HOME": str(tmp_path)}
     return Surroundings(tmp_path, environ, (), sys.executable)
