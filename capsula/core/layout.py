@@ -1,6 +1,6 @@
 """The layout of a capsule: where each file that is kept stands. Decided purely, before the first effect."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import count
 
 from attrs import evolve
@@ -11,7 +11,7 @@ from capsula.core.names import OWN_NAMES
 _ASKED_FOR = ("outside/", "files/", ".capsula/outputs/")
 
 
-def laid_out(effects: Sequence[Effect], held: Iterable[str] = ()) -> tuple[Effect, ...]:
+def laid_out(effects: Sequence[Effect], held: Collection[str] = ()) -> tuple[Effect, ...]:
     """Return the effects with no two targets in each other's way, compared without case.
 
     A file is kept at the target it asks for; below ``files/`` where that is Capsula's own; below ``after/`` where the
