@@ -93,10 +93,13 @@ def unjudged(kind: str, reason: str) -> Comparison:
 
 
 def or_different(kind: str, answer: Result[Comparison, Fault]) -> Comparison:
-    """Return the comparison, or of files that are not of this kind, that they differ and why that is all."""
+    """Return the comparison; of files that are not what they should be, that they differ.
+
+    Those that are too ``large`` to look into are not judged.
+    """
     match answer:
         case Failure(fault):
-            return different(kind, fault.message)
+            return (unjudged if fault.kind == "large" else different)(kind, fault.message)
     return answer.unwrap()
 
 

@@ -9,7 +9,7 @@ from attrs import evolve, field, frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault
-from capsula.reproduction.comparison import Comparison, Grade, Tolerance, different
+from capsula.reproduction.comparison import Comparison, Grade, Tolerance, unjudged
 
 Part = TypeVar("Part")
 Value = TypeVar("Value")
@@ -22,6 +22,7 @@ DEEPEST = 4
 """Files inside of one another that are looked into."""
 MOST_UNPACKED = 512 * MIB
 """Bytes that are unpacked, of both files of one comparison and of all that is packed in them."""
+TOO_MUCH = Fault("large", "its bytes differ, and it holds too much to look into")
 
 
 @frozen
@@ -70,7 +71,7 @@ class Terms:
         if recorded == replayed:
             return Comparison(Grade.IDENTICAL, "bytes")
         if self.depth >= DEEPEST:
-            return different("bytes", "its bytes differ, too deep in other files to look into")
+            return unjudged("bytes", "its bytes differ, too deep in other files to look into")
         return self.compare(pair_of(name, recorded, replayed), evolve(self, depth=self.depth + 1))
 
 
@@ -101,5 +102,5 @@ def chunks(file: BinaryIO) -> Iterator[bytes]:
 
 def _whole(file: BinaryIO) -> Result[bytes, Fault]:
     if size_of(file) > MOST_WHOLE:
-        return Failure(Fault("large", f"more than {MOST_WHOLE // MIB} MiB are compared by their bytes"))
+        return Failure(Fault("large", f"its bytes differ, more than {MOST_WHOLE // MIB} MiB are not looked into"))
     return Success(file.read(MOST_WHOLE))

@@ -11,8 +11,8 @@ from zlib import error as ZlibError  # noqa: N812  # it is a class
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault
-from capsula.reproduction.comparison import Comparison, different, or_different
-from capsula.reproduction.pair import Pair, Terms, both, size_of
+from capsula.reproduction.comparison import Comparison, or_different, unjudged
+from capsula.reproduction.pair import TOO_MUCH, Pair, Terms, both, size_of
 from capsula.reproduction.parts import Parts, compared_parts
 
 _MOST_DIRECTORY = 16 * 1024 * 1024
@@ -41,7 +41,7 @@ def compare(pair: Pair, terms: Terms) -> Comparison:
 def _compared(recorded: Members, replayed: Members, terms: Terms) -> Comparison:
     sizes = (info.file_size for _, info in (*recorded.values(), *replayed.values()))
     if not terms.allowance.spend(sum(sizes)):
-        return different("zip", "unpacks to too much, and is compared by its bytes")
+        return unjudged("zip", TOO_MUCH.message)
     return compared_parts("zip", _parts(recorded), _parts(replayed), terms)
 
 
@@ -51,7 +51,7 @@ def _parts(members: Members) -> Parts:
 
 def _opened(file: BinaryIO) -> Result[ZipFile, Fault]:
     if _directory_size(file) > _MOST_DIRECTORY:
-        return Failure(Fault("large", "the directory of the archive is too long"))
+        return Failure(TOO_MUCH)
     try:
         return Success(ZipFile(file))
     except _BROKEN:

@@ -11,7 +11,7 @@ from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault
 from capsula.reproduction.comparison import Comparison, Grade, or_different
-from capsula.reproduction.pair import CHUNK, Pair, Terms, both
+from capsula.reproduction.pair import CHUNK, TOO_MUCH, Pair, Terms, both
 
 
 def compare(pair: Pair, terms: Terms) -> Comparison:
@@ -34,7 +34,7 @@ def _unpacked(terms: Terms, file: BinaryIO) -> Result[bytes, Fault]:
         with GzipFile(fileobj=file) as packed:
             while chunk := packed.read(CHUNK):
                 if not terms.allowance.spend(len(chunk)):
-                    return Failure(Fault("large", "unpacks to too much, and is compared by its bytes"))
+                    return Failure(TOO_MUCH)
                 chunks.append(chunk)
     except (OSError, EOFError, zlib.error):
         return Failure(Fault("malformed", "is no sound gzip file"))

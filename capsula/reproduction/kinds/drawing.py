@@ -26,7 +26,7 @@ def _canonical(drawing: bytes) -> bytes:
 
 
 def _renamed(name: bytes, order: Mapping[bytes, bytes]) -> bytes:
-    return b"id-" + order[name] if name in order else name
+    return b"id_" + order[name] if name in order else name  # a word, lest its number be taken for one
 
 
 def _without(text: bytes, opening: bytes, closing: bytes) -> bytes:

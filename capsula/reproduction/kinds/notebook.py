@@ -10,9 +10,9 @@ from functools import partial
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault
-from capsula.reproduction.comparison import Comparison, different, or_different
+from capsula.reproduction.comparison import Comparison, or_different, unjudged
 from capsula.reproduction.kinds import values
-from capsula.reproduction.pair import Pair, Terms, both, size_of
+from capsula.reproduction.pair import TOO_MUCH, Pair, Terms, both, size_of
 from capsula.reproduction.parts import Parts, compared_parts
 
 _SUFFIXES: Mapping[str, str] = {
@@ -29,7 +29,7 @@ _ADDRESS = re.compile(rb" at 0x[0-9a-fA-F]{1,16}>")
 def compare(pair: Pair, terms: Terms) -> Comparison:
     """Return how two notebooks compare, cell by cell."""
     if max(size_of(pair.recorded), size_of(pair.replayed)) > values.MOST_PARSED:
-        return different("notebook", "too large to look into, and is compared by its bytes")
+        return unjudged("notebook", TOO_MUCH.message)
     parts = pair.whole.bind(lambda contents: both(_parts, *contents))
     return or_different("notebook", parts.map(lambda it: compared_parts("notebook", *it, terms)))
 

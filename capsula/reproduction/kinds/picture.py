@@ -10,7 +10,7 @@ from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault
 from capsula.reproduction.comparison import Comparison, Grade, different, or_different
-from capsula.reproduction.pair import MIB, Pair, Terms, both
+from capsula.reproduction.pair import MIB, TOO_MUCH, Pair, Terms, both
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _ASIDES = {b"tEXt", b"zTXt", b"iTXt", b"tIME", b"IDAT", b"IEND"}
@@ -74,7 +74,7 @@ def _read(terms: Terms, content: bytes) -> Result[_Picture, Fault]:
     stride = 1 + (width * bits + 7) // 8
     most = (stride + 7) * (height + 7) * 2 if interlaced else stride * height  # passes of interlacing fill up bytes
     if not terms.allowance.spend(most):
-        return Failure(Fault("large", "unpacks to too much, and is compared by its bytes"))
+        return Failure(TOO_MUCH)
     packed = b"".join(data for kind, data in chunks if kind == b"IDAT")
     return _inflated(packed, most).bind(
         lambda rows: (

@@ -15,17 +15,18 @@ def compare(pair: Pair, terms: Terms) -> Comparison:
     """Return how two tables compare, row by row."""
     tally = Tally(terms.tolerance)
     mismatch = text.first_mismatch(pair, tally)
-    return different("table", _told(mismatch, pair)) if mismatch else tally.comparison("table")
+    return _mismatched(mismatch, pair) if mismatch else tally.comparison("table")
 
 
-def _told(mismatch: Mismatch, pair: Pair) -> str:
+def _mismatched(mismatch: Mismatch, pair: Pair) -> Comparison:
     separator = b"\t" if pair.name.lower().endswith(".tsv") else b","
     one, other = mismatch.recorded, mismatch.replayed
     if _are_reordered(pair):
-        return "the same rows in another order"
+        return different("table", "the same rows in another order")
     if one is not None and other is not None and one.count(separator) != other.count(separator):
-        return f"row {mismatch.line} has {other.count(separator) + 1} columns instead of {one.count(separator) + 1}"
-    return text.told(mismatch).replace("line", "row")
+        here, there = one.count(separator) + 1, other.count(separator) + 1
+        return different("table", f"line {mismatch.line} has {there} columns instead of {here}")
+    return text.mismatched("table", mismatch)
 
 
 def _are_reordered(pair: Pair) -> bool:

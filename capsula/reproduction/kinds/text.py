@@ -14,12 +14,12 @@ from typing import BinaryIO
 
 from attrs import frozen
 
-from capsula.reproduction.comparison import Comparison, different
+from capsula.reproduction.comparison import Comparison, different, unjudged
 from capsula.reproduction.pair import MIB, Pair, Terms
 from capsula.reproduction.tally import Number, Tally
 
 LONGEST_LINE = MIB
-"""Bytes of a line; what follows a longer one is compared by its bytes."""
+"""Bytes of a line; a longer one is not looked into, nor what follows."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # A number stands apart from words, dots and digits. With leading zeros it is a date or a name; with more digits than
@@ -42,14 +42,14 @@ def compare(pair: Pair, terms: Terms) -> Comparison:
     """Return how two texts compare."""
     tally = Tally(terms.tolerance)
     mismatch = first_mismatch(pair, tally)
-    return different("text", told(mismatch)) if mismatch else tally.comparison("text")
+    return mismatched("text", mismatch) if mismatch else tally.comparison("text")
 
 
 def compare_contents(kind: str, recorded: bytes, replayed: bytes, terms: Terms) -> Comparison:
     """Return how two texts compare from which all that does not matter was taken out, as files of this kind."""
     tally = Tally(terms.tolerance)
     mismatch = first_mismatch(Pair("", BytesIO(recorded), BytesIO(replayed)), tally)
-    return different(kind, told(mismatch)) if mismatch else tally.comparison(kind)
+    return mismatched(kind, mismatch) if mismatch else tally.comparison(kind)
 
 
 def first_mismatch(pair: Pair, tally: Tally) -> Mismatch | None:
@@ -63,15 +63,15 @@ def first_mismatch(pair: Pair, tally: Tally) -> Mismatch | None:
     return None
 
 
-def told(mismatch: Mismatch) -> str:
-    """Return where the mismatch is, in words that hold nothing of the text itself."""
+def mismatched(kind: str, mismatch: Mismatch) -> Comparison:
+    """Return the comparison of texts that do not match, in words that hold nothing of them."""
     if mismatch.recorded is None:
-        return f"goes on after line {mismatch.line - 1}, the last one of the recorded"
+        return different(kind, f"goes on after line {mismatch.line - 1}, the last one of the recorded")
     if mismatch.replayed is None:
-        return f"ends after line {mismatch.line - 1}, before the recorded does"
+        return different(kind, f"ends after line {mismatch.line - 1}, before the recorded does")
     if max(len(mismatch.recorded), len(mismatch.replayed)) >= LONGEST_LINE:
-        return f"line {mismatch.line} is too long to look into, so that the rest was compared by its bytes"
-    return f"line {mismatch.line} differs"
+        return unjudged(kind, f"its bytes differ, and line {mismatch.line} is too long to look into")
+    return different(kind, f"line {mismatch.line} differs")
 
 
 def lines(file: BinaryIO) -> Iterator[bytes]:
