@@ -128,42 +128,44 @@ def _finished(order: Order, base: Found, directory: Path) -> Result[Environment,
 
 def _filled(order: Order, by: Installer, directory: Path, shop: Workshop) -> Result[None, Fault]:
     """Install all pins; what cannot be had from where it came is taken from elsewhere, and looked at like all."""
-    lacking, reason = _lacking_at_last(order, by, directory, order.recipe.pins, shop)
+    lacking, why = _lacking_at_last(order, by, directory, order.recipe.pins, shop)
     anonymous = [evolve(pin, origin="") for pin in lacking if pin.origin]  # perhaps an index has the same
     if anonymous:
         found_not, _ = _lacking_at_last(order, by, directory, anonymous, shop)
         nowhere = {pin.name for pin in found_not}
         lacking = [pin for pin in lacking if not pin.origin or pin.name in nowhere]
-    if not lacking:
+    if not lacking or why is None:
         return Success(None)
+    if why.kind == "timeout":
+        return Failure(why)
     names = ", ".join(pin.requirement for pin in lacking)
     which = "this package cannot" if len(lacking) == 1 else f"these {len(lacking)} packages cannot"
     remedy = "allow to fetch them" if order.offline else "put wheels of them into a directory, and name that"
-    return Failure(Fault("unavailable", f"{which} be had: {names} ({reason})", remedy))
+    return Failure(Fault("unavailable", f"{which} be had: {names} ({why.message})", remedy))
 
 
 def _lacking_at_last(
     order: Order, by: Installer, directory: Path, pins: Sequence[Pin], shop: Workshop
-) -> tuple[Sequence[Pin], str]:
+) -> tuple[Sequence[Pin], Fault | None]:
     """Install pins; all at once where that can be done without fetching, or else without building."""
     first: tuple[Stage, ...] = () if order.offline else ("cached", "built")
     words = [pin.requirement for pin in pins]
     if any(isinstance(by.install(directory, words, stage, shop), Success) for stage in first if words):
-        return (), ""
+        return (), None
     return _lacking(by, directory, pins, "cached" if order.offline else "any", shop)
 
 
 def _lacking(
     by: Installer, directory: Path, pins: Sequence[Pin], stage: Stage, shop: Workshop
-) -> tuple[Sequence[Pin], str]:
-    """Install what can be had; return what cannot, and the last reason: halves are tried until single ones are left."""
+) -> tuple[Sequence[Pin], Fault | None]:
+    """Install what can be had; return what cannot, and why: halves are tried until single ones are left."""
     if not pins:
-        return (), ""
+        return (), None
     tried = by.install(directory, [pin.requirement for pin in pins], stage, shop)
     if isinstance(tried, Success):
-        return (), ""
+        return (), None
     if len(pins) == 1:
-        return pins, tried.failure().message
+        return pins, tried.failure()
     middle = len(pins) // 2
     first, one = _lacking(by, directory, pins[:middle], stage, shop)
     second, other = _lacking(by, directory, pins[middle:], stage, shop)

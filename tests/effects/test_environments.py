@@ -259,9 +259,7 @@ def test_an_environment_of_another_python_is_of_that_python(
 def test_an_installer_that_is_late_is_ended(thing: Path, order: Order) -> None:
     order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)), installer=Pip(sys.executable), time_limit=0.1)
 
-    fault = built(order).failure()
-
-    assert (fault.kind, fault.message.endswith(" was not done in time")) == ("timeout", True)
+    assert built(order).failure().kind == "timeout"
 
 
 def surroundings(tmp_path: Path) -> Surroundings:
