@@ -115,6 +115,8 @@ def _environment(
 def _workspace(it: Blueprint, wish: Wish, place: Path, surroundings: Surroundings) -> Result[Workspace, Fault]:
     # Below a directory of its own, so that files beside the root have a place that is still in the workspace.
     fetch = surroundings.environ if wish.fetch else None
+    if place.is_dir() and any(place.iterdir()):
+        return Failure(Fault("occupied", f"{place} is not empty", "name a directory that is, or that is not there"))
     source = source_restored(it.capsule, it.source, str(it.root), place / TREE, fetch=fetch)
     return source.bind(lambda found: _furnished(it, wish, place, found.root))
 

@@ -78,11 +78,11 @@ def restored(
     dropped = () if own else tuple(sorted(_INJECTING & there.keys()))
     values = {name: value for name, value in {**there, **drawn}.items() if name not in dropped and name not in _OURS}
     others = {name: value for name, value in _texts(recorded.get("digests")).items() if not _is_the_hosts(name)}
-    same = {name: here[name] for name, digest in others.items() if name in here and digests.get(name) == digest}
-    hosts = {name: here[name] for name in _OURS & here.keys()}
+    # A value that was not recorded can only be that of here: a token may be another one by now, and do as well.
+    hosts = {name: here[name] for name in (_OURS | others.keys()) & here.keys()}
     return Variables(
-        {**hosts, **same, **values},
-        differing=tuple(sorted(name for name in others if name in here and name not in same)),
+        {**hosts, **values},
+        differing=tuple(sorted(name for name in others if name in here and digests.get(name) != others[name])),
         missing=tuple(sorted(name for name in others if name not in here)),
         dropped=dropped,
     )

@@ -26,7 +26,7 @@ def test_an_unrecorded_value_that_is_another_or_none_here_is_told() -> None:
 
     variables = restored(recorded, {}, {"MY_ENV": "v"}, {"MY_ENV": "x"}, own=True)
 
-    assert variables == Variables({}, differing=("MY_ENV",), missing=("MY_OTHER",), dropped=())
+    assert variables == Variables({"MY_ENV": "v"}, differing=("MY_ENV",), missing=("MY_OTHER",), dropped=())
     assert variables.step.fidelity == "approximate"
     assert all(name in variables.step.why for name in ("MY_ENV", "MY_OTHER"))
 

@@ -1,0 +1,332 @@
+"""``capsula reproduce``: a run is brought back in a fresh place, and judged."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.repositories import commit, git, repository
+from tests.running import capsula, capsules, document, files
+
+PROGRAM = b"""
+import os, sys
+from pathlib import Path
+import helper
+
+Path("out").mkdir(exist_ok=True)
+Path("out/result.csv").write_text(f"{helper.VALUE},{os.environ.get('MY_VARIABLE')}\\n")
+print(helper.VALUE, {"a", "b", "c", "d"}, *sys.argv[1:])
+"""
+
+SETTINGS = """
+[capture]
+include-cpu = false
+environment-variables = ["LISTED"]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A repository whose program reads a module that git does not track, and a variable."""
+    root = repository(tmp_path / "project", {"capsula.toml": SETTINGS.encode(), "main.py": PROGRAM})
+    (root / "helper.py").write_text("VALUE = 1\n")
+    return root
+
+
+def record(project: Path, *words: str, **changes: str | None) -> Path:
+    """Run the project's program, or other words, and return its capsule."""
+    done = capsula(
+        "monitor", *(words or (sys.executable, "main.py", "argument")), cwd=project, **{"LISTED": "value", **changes}
+    )
+    assert done.stderr == ""
+    return capsules(project)[-1]
+
+
+def reproduced(project: Path, *words: str, **changes: str | None) -> tuple[int, dict[str, Any]]:
+    """Return the exit status of a reproduction in the environment that is here, and its account."""
+    done = capsula("reproduce", "--no-rebuild", "--json", *words, cwd=project, **caching(project, **changes))
+    assert "Traceback" not in done.stderr
+    return done.returncode, json.loads(done.stdout) if done.stdout else {}
+
+
+def caching(project: Path, **changes: str | None) -> dict[str, str | None]:
+    return {"XDG_CACHE_HOME": str(project.parent / "cache"), "LISTED": "value", **changes}
+
+
+def state(root: Path) -> dict[str, str]:
+    """Return all that a repository consists of: its refs, its index, its objects and its work tree."""
+    whole = (path for path in sorted(root.rglob("*")) if path.is_file() and "vault" not in path.parts)
+    return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in whole}
+
+
+def test_a_run_is_brought_back_though_its_source_has_changed(project: Path) -> None:
+    capsule = record(project)
+    (project / "helper.py").write_text("VALUE = 2\n")
+    (project / "main.py").write_text("raise SystemExit(9)\n")
+    commit(project)
+    shutil.rmtree(project / "out")
+    before = state(project)
+
+    status, account = reproduced(project, capsule.name)
+
+    assert (status, account["verdict"]) == (0, "identical")
+    assert account["judged"] == ["exit status", "stdout", "1 output file"]
+    assert account["context"]["suspects"] == []
+    assert state(project) == before
+
+
+def test_a_replay_is_a_capsule_of_its_own_that_names_its_origin(project: Path) -> None:
+    capsule = record(project)
+    identity = document(capsule, "context.json")["capsula"]["id"]
+
+    _, account = reproduced(project)
+
+    (replay,) = map(Path, account["replays"])
+    (workspace,) = map(Path, account["workspaces"])
+    assert replay.parent == project / "vault"
+    assert document(replay, "post-run-info.json")["capsula"]["reproduces"] == identity
+    assert not workspace.is_relative_to(project)
+    assert (workspace / "tree" / "out" / "result.csv").exists()
+
+
+def test_the_environment_is_rebuilt_and_used(project: Path, tmp_path: Path) -> None:
+    environment = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    python = str(environment / "bin" / "python")
+    capsule = record(project, python, "-c", "import sys; open('where', 'w').write('same'); print(sys.version)")
+    shutil.rmtree(environment)
+
+    done = capsula("reproduce", "--json", capsule.name, cwd=project, **caching(project))
+
+    account = json.loads(done.stdout)
+    assert (done.returncode, account["verdict"], account["context"]["state"]) == (0, "identical", "exact")
+    args = document(Path(account["replays"][0]), "pre-run-info.json")["args"]
+    assert Path(args[0]).is_relative_to(tmp_path / "cache")
+
+
+def test_a_variable_that_was_listed_is_put_back(project: Path) -> None:
+    script = "import os; print(os.environ['LISTED'])"
+    capsule = record(project, sys.executable, "-c", script, LISTED="then")
+
+    status, account = reproduced(project, capsule.name, LISTED="now")
+
+    assert (status, account["verdict"]) == (0, "identical")
+
+
+@pytest.mark.parametrize("now", [None, "other"])
+def test_a_variable_that_was_not_listed_is_named_when_it_differs(project: Path, now: str | None) -> None:
+    capsule = record(project, MY_VARIABLE="then")
+
+    status, account = reproduced(project, capsule.name, MY_VARIABLE=now)
+
+    assert (status, account["verdict"]) == (1, "different")
+    assert account["outputs"]["out/result.csv"]["grade"] == "different"
+    (suspect,) = account["context"]["suspects"]
+    assert (suspect["facet"], "MY_VARIABLE" in suspect["reason"]) == ("environment", True)
+
+
+def test_a_variable_that_was_not_listed_is_taken_over_when_it_is_the_same(project: Path) -> None:
+    capsule = record(project, MY_VARIABLE="then")
+
+    status, account = reproduced(project, capsule.name, MY_VARIABLE="then")
+
+    assert (status, account["verdict"], account["context"]["state"]) == (0, "identical", "exact")
+
+
+def test_a_changed_output_never_reads_like_success(project: Path) -> None:
+    capsule = record(project, sys.executable, "-c", "import time; open('t.txt', 'w').write(str(time.time_ns()))")
+
+    done = capsula("reproduce", "--no-rebuild", capsule.name, cwd=project, **caching(project))
+
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[0] == "different: t.txt"
+    assert not {"identical", "equivalent", "close", "success"} & set(done.stdout.lower().split())
+
+
+def test_replays_that_differ_among_themselves_are_nondeterministic(project: Path) -> None:
+    capsule = record(project, sys.executable, "-c", "import time; open('t.txt', 'w').write(str(time.time_ns()))")
+
+    status, account = reproduced(project, "--repeat", "2", capsule.name)
+
+    assert (status, account["verdict"], len(account["replays"])) == (1, "nondeterministic", 2)
+
+
+def test_a_status_that_is_not_0_is_brought_back_too(project: Path) -> None:
+    capsule = record(project, sys.executable, "-c", "raise SystemExit(3)")
+
+    status, account = reproduced(project, capsule.name)
+
+    assert (status, account["verdict"], account["exit_status"]["replayed"]) == (0, "identical", [3])
+
+
+def test_another_status_than_then_is_failed(project: Path) -> None:
+    script = "import os; raise SystemExit(int(os.environ['MY_VARIABLE']))"
+    capsule = record(project, sys.executable, "-c", script, MY_VARIABLE="3")
+
+    status, account = reproduced(project, capsule.name, MY_VARIABLE="0")
+
+    assert (status, account["verdict"]) == (3, "failed")
+
+
+@pytest.fixture
+def with_input(project: Path) -> Path:
+    """A project whose program reads a declared file that git ignores."""
+    (project / ".gitignore").write_text("data/\n")
+    (project / "capsula.toml").write_text(f'{SETTINGS}[capture.files]\n"data/in.csv" = {{ hash = "sha256" }}\n')
+    commit(project)
+    (project / "data").mkdir()
+    (project / "data" / "in.csv").write_text("1,2\n")
+    return project
+
+
+COPY = (sys.executable, "-c", "print(open('data/in.csv').read())")
+
+
+def test_a_declared_input_is_provided_from_where_it_was(with_input: Path) -> None:
+    capsule = record(with_input, *COPY)
+
+    status, account = reproduced(with_input, capsule.name)
+
+    assert (status, account["verdict"], account["context"]["state"]) == (0, "identical", "exact")
+
+
+def test_a_changed_input_is_named(with_input: Path) -> None:
+    capsule = record(with_input, *COPY)
+    (with_input / "data" / "in.csv").write_text("1,3\n")
+
+    status, account = reproduced(with_input, capsule.name)
+
+    assert (status, account["verdict"]) == (1, "different")
+    assert account["context"]["suspects"] == [{"facet": "inputs", "reason": "data/in.csv has other content than then"}]
+
+
+def test_a_missing_input_blocks_until_it_is_given(with_input: Path) -> None:
+    capsule = record(with_input, *COPY)
+    (with_input / "data" / "in.csv").rename(with_input.parent / "elsewhere.csv")
+
+    blocked = reproduced(with_input, capsule.name)
+    given = reproduced(with_input, "--input", f"data/in.csv={with_input.parent / 'elsewhere.csv'}", capsule.name)
+
+    assert (blocked[0], blocked[1]["verdict"]) == (4, "blocked")
+    assert "data/in.csv" in blocked[1]["blockers"][0]
+    assert (given[0], given[1]["verdict"]) == (0, "identical")
+
+
+def test_an_input_that_was_kept_is_provided_from_the_capsule(with_input: Path) -> None:
+    (with_input / "capsula.toml").write_text(
+        f'{SETTINGS}[capture.files]\n"data/in.csv" = {{ hash = "sha256", copy = true }}\n'
+    )
+    capsule = record(with_input, *COPY)
+    (with_input / "data" / "in.csv").write_text("changed")
+
+    status, account = reproduced(with_input, capsule.name)
+
+    assert (status, account["verdict"]) == (0, "identical")
+
+
+def test_ignored_files_that_are_left_out_are_told(project: Path) -> None:
+    (project / ".gitignore").write_text("*.bin\n")
+    (project / "data.bin").write_text("ignored")
+    capsule = record(project)
+
+    done = capsula("reproduce", "--plan", "--no-rebuild", capsule.name, cwd=project)
+
+    assert done.returncode == 0
+    assert "leave out 1 ignored files" in done.stdout
+    assert "data.bin" in done.stdout
+
+
+def test_a_plan_tells_all_and_does_nothing(project: Path, tmp_path: Path) -> None:
+    capsule = record(project)
+    before = files(tmp_path)
+
+    done = capsula("reproduce", "--plan", capsule.name, cwd=project, **caching(project))
+
+    assert done.returncode == 0
+    assert all(
+        word in done.stdout
+        for word in ("write helper.py", "LISTED=value", "main.py argument", "out/result.csv", "Python")
+    )
+    assert files(tmp_path) == before
+
+
+def test_a_capture_without_a_run_is_blocked(project: Path) -> None:
+    capsula("capture", cwd=project)
+
+    status, account = reproduced(project)
+
+    assert (status, account["verdict"]) == (4, "blocked")
+    assert "nothing was run" in account["blockers"][0]
+
+
+def test_a_capsule_of_somebody_else_runs_only_when_it_is_trusted(project: Path, tmp_path: Path) -> None:
+    capsule = record(project)
+    shutil.copytree(capsule, tmp_path / "received")
+
+    refused = capsula("reproduce", "--no-rebuild", str(tmp_path / "received"), cwd=tmp_path, **caching(project))
+    trusted = capsula(
+        "reproduce", "--no-rebuild", "--trust", str(tmp_path / "received"), cwd=tmp_path, **caching(project)
+    )
+
+    assert (refused.returncode, "--trust" in refused.stderr) == (5, True)
+    assert "main.py argument" in refused.stdout
+    assert trusted.returncode == 0, trusted.stderr
+
+
+def test_a_capsule_that_was_changed_is_not_run(project: Path) -> None:
+    capsule = record(project)
+    log = capsule / "stdout.log"
+    log.write_bytes(log.read_bytes() + b"more")
+
+    done = capsula("reproduce", "--no-rebuild", capsule.name, cwd=project, **caching(project))
+
+    assert (done.returncode, "stdout.log" in done.stderr) == (5, True)
+
+
+def test_a_directory_that_is_not_empty_is_refused(project: Path) -> None:
+    capsule = record(project)
+
+    status, account = reproduced(project, "--into", ".", capsule.name)
+
+    assert (status, account["verdict"]) == (4, "blocked")
+    assert git(project, "status", "--porcelain") == b"?? helper.py\n?? out/\n"
+
+
+def test_a_workspace_can_be_discarded(project: Path) -> None:
+    capsule = record(project)
+
+    status, account = reproduced(project, "--discard", capsule.name)
+
+    assert (status, account["workspaces"]) == (0, [])
+    assert list((project.parent / "cache/capsula/reproductions").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "words", [("--repeat", "0"), ("--input", "nothing"), ("--require", "perfect"), ("no-such-capsule",)]
+)
+def test_a_mistake_is_told(project: Path, words: tuple[str, ...]) -> None:
+    record(project)
+
+    done = capsula("reproduce", *words, cwd=project)
+
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+
+
+def test_what_the_user_asks_for_is_what_counts(project: Path) -> None:
+    script = """
+import os, zipfile
+member = zipfile.ZipInfo("a", (1980 + int(os.environ["MY_VARIABLE"]), 1, 1, 0, 0, 0))
+zipfile.ZipFile("a.zip", "w").writestr(member, "content")
+"""
+    capsule = record(project, sys.executable, "-c", script, MY_VARIABLE="1")
+
+    usual = reproduced(project, capsule.name, MY_VARIABLE="2")
+    strict = reproduced(project, "--require", "identical", capsule.name, MY_VARIABLE="2")
+
+    assert (usual[0], usual[1]["verdict"]) == (0, "equivalent")
+    assert (strict[0], strict[1]["verdict"]) == (1, "equivalent")
