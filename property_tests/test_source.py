@@ -69,6 +69,8 @@ def _change(top: Path, operation: Operation) -> None:
             status = path.stat()
             path.write_bytes(path.read_bytes()[::-1])
             os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+        case "stage all":  # git refuses a repository inside that has no commit
+            git(top, "add", "--all", check=False)
         case _ if kind in OPERATIONS:
             _perform(top, kind, name, other, content)
 

@@ -28,7 +28,7 @@ from capsula.core.pack import Leaf, packed
 from capsula.core.remote import without_secrets
 from capsula.core.repository import TROUBLE, holder, opened, top_directory, trouble
 from capsula.core.settings import SourceSettings
-from capsula.core.tree import WORKSPACE, Entries, Ignored, Kept, Missed, Tree, digest, facts, is_secret
+from capsula.core.tree import WORKSPACE, Entries, Ignored, Kept, Missed, Tree, digest, facts, is_secret, secrets
 from capsula.core.walk import MOST_FILES, below, rest
 
 FOLDER = ".capsula/source"
@@ -355,36 +355,32 @@ def _odd(odd: Mapping[bytes, str]) -> dict[bytes, Missed]:
 
 def _embeddable(found: _Found, place: _Place) -> _Found:
     """Leave out, of the files that the commit has, what must not or cannot be packed with it."""
-    settings = place.settings
-    left = settings.total_limit - sum(found.contents[path].size for path in found.changed)
-    clean = dict(found.clean)
-    committed = {path: it.size for path, it in found.contents.items() if path not in {*found.changed}}
-    sizes = {**{path: size for path, (_, _, size) in clean.items()}, **committed}
-    is_crowded = sum(sizes.values()) > left
-    withheld: dict[bytes, str] = {}
+    settings, changed = place.settings, {*found.changed}
+    committed = (
+        {path: entry for path, entry in found.entries.items() if path not in changed} if changed else found.clean
+    )
+    withheld = secrets(committed, settings.withhold, settings.keep)
+    left = settings.total_limit - sum(found.contents[path].size for path in changed)
     left_out: dict[bytes, str] = {}
-    for path in sorted(sizes, key=lambda path: sizes[path]) if is_crowded else sizes:
-        left -= sizes[path]
-        if is_secret(os.fsdecode(path), settings.withhold, settings.keep):
-            withheld[path] = "looks like a secret"
-        elif sizes[path] > settings.file_limit:
-            left_out[path] = f"is larger than {settings.file_limit} bytes"
-        elif left < 0:
-            left_out[path] = f"is beyond the limit of {settings.total_limit} bytes for all files"
+    sizes = [size for _, _, size in committed.values()]
+    if max(sizes, default=0) > settings.file_limit or sum(sizes) > left:
+        for path in sorted(committed.keys() - withheld, key=lambda path: (committed[path][2], path)):
+            left -= (size := committed[path][2])
+            if size > settings.file_limit:
+                left_out[path] = f"is larger than {settings.file_limit} bytes"
+            elif left < 0:
+                left_out[path] = f"is beyond the limit of {settings.total_limit} bytes for all files"
     if not withheld and not left_out:
         return found
-    apart = withheld | left_out
+    apart = {**left_out, **dict.fromkeys(withheld, "looks like a secret")}
+    missed = {path: Missed(os.fsdecode(path), why, committed[path][2]) for path, why in apart.items()}
     return evolve(
         found,
-        clean={path: entry for path, entry in clean.items() if path not in apart},
+        clean={path: entry for path, entry in found.clean.items() if path not in apart},
         contents={path: it for path, it in found.contents.items() if path not in apart},
-        withheld={**found.withheld, **{path: _listed(path, sizes[path], why) for path, why in withheld.items()}},
-        left_out={**found.left_out, **{path: _listed(path, sizes[path], why) for path, why in left_out.items()}},
+        withheld={**found.withheld, **{path: missed[path] for path in withheld}},
+        left_out={**found.left_out, **{path: missed[path] for path in left_out}},
     )
-
-
-def _listed(path: bytes, size: int, reason: str) -> Missed:
-    return Missed(os.fsdecode(path), reason, size)
 
 
 def _base(repository: pygit2.Repository, head: str, found: _Found, place: _Place) -> Share:

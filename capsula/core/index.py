@@ -12,6 +12,8 @@ _VERSION_AND_COUNT = Struct(">4xLL")
 _NAME = 62
 """Bytes of an entry before its name."""
 _PREFIX_COMPRESSED = 4
+_LONGEST = 0xFFF
+"""A longer name has this length in the flags."""
 _ASSUME_UNCHANGED, _EXTENDED, _STAGE = 0x8000, 0x4000, 0x3000
 _SKIP_WORKTREE, _INTENT_TO_ADD = 0x4000, 0x2000
 
@@ -34,25 +36,27 @@ def indexed(data: bytes) -> Index:
     index = Index()
     if not data:
         return index
-    files, unpack, find = index.files, _ENTRY.unpack_from, data.index
+    files, unpack = index.files, _ENTRY.unpack_from
     version, count = _VERSION_AND_COUNT.unpack_from(data)
+    is_compressed = version >= _PREFIX_COMPRESSED
     start, path = _VERSION_AND_COUNT.size, b""
     for _ in range(count):
         mode, size, identity, flags = unpack(data, start)
-        name = start + _NAME
-        more = 0
-        if flags & _EXTENDED:
-            (more,) = _MORE.unpack_from(data, name)
-            name += 2
-        if version >= _PREFIX_COMPRESSED:
+        length = flags & _LONGEST
+        if not is_compressed and mode != GITLINK and flags == length < _LONGEST:  # as most are
+            name = start + _NAME
+            files[data[name : name + length]] = mode, identity, size
+            start += _NAME + length + 8 & ~7
+            continue
+        more, name = (_MORE.unpack_from(data, start + _NAME)[0], 2) if flags & _EXTENDED else (0, 0)
+        name += start + _NAME
+        kept = 0
+        if is_compressed:
             cut, name = _varint(data, name)
-            end = find(b"\0", name)
-            path = path[: len(path) - cut] + data[name:end]
-            start = end + 1
-        else:
-            end = find(b"\0", name)
-            path = data[name:end]
-            start += end - start + 8 & ~7
+            kept = len(path) - cut
+        end = data.index(b"\0", name)
+        path = path[:kept] + data[name:end]
+        start = end + 1 if is_compressed else start + (end - start + 8 & ~7)
         if mode == GITLINK:
             index.submodules.add(path)
         elif flags & _STAGE or more & _INTENT_TO_ADD:

@@ -1,7 +1,8 @@
 """Trees: what the files of a project were, as facts that suffice to put them back byte for byte."""
 
+import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import Literal, TypeAlias
@@ -172,6 +173,24 @@ def is_secret(path: str, withhold: Sequence[str] = (), keep: Sequence[str] = ())
         return True
     return _SECRET.fullmatch(name) is not None and _NO_SECRET.fullmatch(name) is None
 
+
+def secrets(paths: Collection[bytes], withhold: Sequence[str] = (), keep: Sequence[str] = ()) -> set[bytes]:
+    """Return which of many files are to be withheld for their names."""
+    if withhold:
+        suspects: Iterable[bytes] = paths
+    else:
+        together = b"\0".join(paths).lower()
+        words = [word for word in _SECRET_WORDS if word in together]
+        suspects = [path for path in paths if any(word in path.lower() for word in words)] if words else ()
+    return {path for path in suspects if is_secret(os.fsdecode(path), withhold, keep)}
+
+
+_SECRET_WORDS = (
+    *(b".env", b".pem", b".key", b".p12", b".pfx", b".p8", b".jks", b".keystore", b".kdb", b".ppk", b".ovpn"),
+    *(b".agekey", b"id_rsa", b"id_dsa", b"id_ecdsa", b"id_ed25519", b"credential", b"secret", b"service", b"netrc"),
+    *(b".pgpass", b".pypirc", b".npmrc", b".htpasswd", b".my.cnf", b".dockercfg"),
+)
+"""In the name of every file that looks like a secret stands one of these, which is quickly known of many names."""
 
 _SECRET = re.compile(
     r"""(?ix)

@@ -101,11 +101,10 @@ def below(top: bytes, without: Collection[bytes], *, everything: bool = False) -
 
 def _directories_of(paths: Iterable[bytes]) -> set[bytes]:
     directories: set[bytes] = set()
-    for path in paths:
-        directory = path.rpartition(b"/")[0]
-        while directory and directory not in directories:
-            directories.add(directory)
-            directory = directory.rpartition(b"/")[0]
+    level = {path.rpartition(b"/")[0] for path in paths} - {b""}
+    while level:
+        directories |= level
+        level = {path.rpartition(b"/")[0] for path in level} - {b""} - directories
     return directories
 
 

@@ -206,7 +206,8 @@ class _Restoration:
         if tree.head is None:
             return pygit2.Repository(os.fspath(top))
         if tree.objects is not None:
-            pack = _read(self._capsule / tree.objects.file, tree.objects.size)
+            with _opened(self._capsule / tree.objects.file, tree.objects.size) as stream:
+                pack = stream.read()
             index, checksum = pack_index(pack)
             (directory / "objects" / "pack" / f"pack-{checksum.hex()}.pack").write_bytes(pack)
             (directory / "objects" / "pack" / f"pack-{checksum.hex()}.idx").write_bytes(index)
@@ -257,7 +258,7 @@ class _Restoration:
         if tree.archive is None:
             raise MalformedError("the archive is missing")
         with (
-            open(os.open(self._capsule / tree.archive.file, _READING), "rb") as stream,
+            _opened(self._capsule / tree.archive.file, tree.archive.size) as stream,
             tarfile.open(fileobj=_Inflated(stream, _most(tree.overlay)), mode="r|", errors="surrogateescape") as tar,
         ):
             for member in tar:
@@ -342,12 +343,16 @@ def _hashing(chunks: Iterable[bytes], update: Callable[[bytes], object]) -> Iter
         yield chunk
 
 
-def _read(file: Path, size: int) -> bytes:
-    with open(os.open(file, _READING), "rb") as stream:
-        data = stream.read(size + 1)
-    if len(data) != size:
-        raise MalformedError(f"{file.name} is not as large as was recorded")
-    return data
+def _opened(file: Path, size: int) -> BinaryIO:
+    """Open a file of the capsule, which has to be as large as was recorded."""
+    try:
+        stream = open(os.open(file, _READING), "rb")  # noqa: SIM115 - whoever asked for it closes it
+    except OSError as error:
+        raise MalformedError(f"{file} cannot be read: {error.strerror}") from error
+    if os.fstat(stream.fileno()).st_size != size:
+        stream.close()
+        raise MalformedError(f"{file} is not as large as was recorded")
+    return stream
 
 
 def _borrowed(directory: Path, tree: Tree) -> bool:

@@ -1,0 +1,301 @@
+"""What a capsule says of its source is not trusted."""
+
+import gzip
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attrs import evolve
+
+from capsula.core.fault import Json
+from capsula.core.fragment import Fragment
+from capsula.core.settings import SourceSettings
+from tests.repositories import commit, git, head, repository, tree, write
+from tests.sources import ISOLATED, captured, config, published, put_back
+
+Facts = dict[str, Any]  # facts to be tampered with, in whatever way
+
+
+@pytest.fixture
+def capsule(tmp_path: Path) -> Path:
+    return tmp_path / "capsule"
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    top = repository(tmp_path / "project", {"a": b"a\n", "d/b": b"b\n"})
+    write(top, {"new": b"new\n", "big": bytes(5000)})
+    (top / "link").symlink_to("a")
+    return top
+
+
+def state(fragment: Fragment) -> Facts:
+    facts: Facts = fragment.facts["project"]  # type: ignore[index,call-overload,assignment]  # a table
+    return facts
+
+
+def kind(fragment: Fragment, capsule: Path, top: Path, into: Path) -> str:
+    return put_back(fragment, capsule, top, into).failure().kind
+
+
+def archive(capsule: Path) -> Path:
+    return capsule / ".capsula" / "source" / "project.tar.gz"
+
+
+def member(name: str, content: bytes = b"x", **changes: object) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    info.size = len(content)
+    for key, value in changes.items():
+        setattr(info, key, value)
+    return info, content
+
+
+def rewritten(capsule: Path, *members: tuple[tarfile.TarInfo, bytes]) -> None:
+    """Put further members into the archive."""
+    with tarfile.open(archive(capsule)) as old:
+        held = [(it, old.extractfile(it).read() if it.isreg() else b"") for it in old]  # type: ignore[union-attr]  # one is
+    with tarfile.open(archive(capsule), "w:gz", format=tarfile.GNU_FORMAT) as new:
+        for info, content in (*members, *held):
+            new.addfile(info, io.BytesIO(content))
+
+
+LEADING_OUT = [
+    *("../out", "/out", "d/../../out", ".git/config", ".GIT/config", "git~1/config", ".git /x", ".git./x", "", "a//b"),
+    *("d/.git/hooks/post-checkout", ".g\u200cit/config", ".git::$INDEX_ALLOCATION/x", "a\0b", "."),
+]
+
+
+@pytest.mark.parametrize("path", LEADING_OUT)
+@pytest.mark.parametrize("place", ["overlay", "directories", "deleted", "nested", "archive"])
+def test_no_path_leads_outside_or_into_what_is_gits(
+    path: str, place: str, top: Path, capsule: Path, tmp_path: Path
+) -> None:
+    fragment = captured(config(top), capsule)
+    facts = state(fragment)
+    match place:
+        case "overlay":
+            facts["overlay"].append({"path": path, "kind": "file", "size": 1, "sha256": "0" * 64})
+        case "nested":
+            facts["nested"] = {path: {**facts, "path": path}}
+        case "archive":
+            facts["archive"]["file"] = path
+        case _:
+            facts[place] = [path]
+    before = tree(tmp_path)
+
+    assert kind(fragment, capsule, top, tmp_path / "fresh") == "integrity"
+    assert not os.path.lexists(tmp_path / "fresh")
+    assert tree(tmp_path) == before
+
+
+ODD_MEMBERS = {
+    "outside": member("../out"),
+    "absolute": member("/out"),
+    "of git": member(".git/hooks/x"),
+    "unknown": member("unknown"),
+    "twice": member("new", b"new\n"),
+    "other content": member("new", b"old\n"),
+    "other size": member("new", b"longer than it was\n"),
+    "hard link": member("new", b"", type=tarfile.LNKTYPE, linkname="/etc/passwd"),
+    "link for a file": member("new", b"", type=tarfile.SYMTYPE, linkname="/etc/passwd"),
+    "pipe": member("new", b"", type=tarfile.FIFOTYPE),
+    "device": member("new", b"", type=tarfile.CHRTYPE, devmajor=1, devminor=3),
+    "directory": member("new", b"", type=tarfile.DIRTYPE),
+    "link behind": member("link", b"", type=tarfile.SYMTYPE, linkname="/etc"),
+}
+
+
+@pytest.mark.parametrize("odd", ODD_MEMBERS.values(), ids=ODD_MEMBERS)
+def test_an_archive_that_holds_what_no_fact_tells_is_refused(
+    odd: tuple[tarfile.TarInfo, bytes], top: Path, capsule: Path, tmp_path: Path
+) -> None:
+    fragment = captured(config(top), capsule)
+    rewritten(capsule, odd)
+    state(fragment)["archive"]["size"] = archive(capsule).stat().st_size
+
+    assert kind(fragment, capsule, top, tmp_path / "fresh") == "integrity"
+    assert list((tmp_path / "fresh").iterdir()) == []
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_file_behind_a_link_is_refused(top: Path, capsule: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (top / "way").symlink_to(outside)
+    fragment = captured(config(top), capsule)
+    facts = state(fragment)
+    facts["overlay"].append({**facts["overlay"][-2], "path": "way/new"})
+    rewritten(capsule, member("way/new", b"new\n"))
+    facts["archive"]["size"] = archive(capsule).stat().st_size
+
+    assert kind(fragment, capsule, top, tmp_path / "fresh") == "integrity"
+    assert list(outside.iterdir()) == []
+
+
+def test_a_bomb_does_not_go_off(top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+    with gzip.open(archive(capsule), "wb", compresslevel=1) as bomb:
+        info = tarfile.TarInfo("././@LongLink")
+        info.type, info.size = tarfile.GNUTYPE_LONGNAME, 1 << 28
+        bomb.write(info.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(256):
+            bomb.write(bytes(1 << 20))
+    state(fragment)["archive"]["size"] = archive(capsule).stat().st_size
+
+    assert kind(fragment, capsule, top, tmp_path / "fresh") == "integrity"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda file: file.write_bytes(file.read_bytes()[:-9]),
+        lambda file: file.write_bytes(
+            file.read_bytes()[:40] + bytes([file.read_bytes()[40] ^ 1]) + file.read_bytes()[41:]
+        ),
+        lambda file: file.write_bytes(b""),
+        lambda file: file.write_bytes(b"no such format"),
+        lambda file: file.unlink(),
+        lambda file: (file.unlink(), subprocess.run(["mkfifo", file], check=True)),
+        lambda file: (file.rename(file.with_suffix(".x")), file.symlink_to(file.with_suffix(".x"))),
+    ],
+    ids=["cut off", "flipped", "empty", "other", "missing", "pipe", "link"],
+)
+@pytest.mark.parametrize("suffix", [".tar.gz", ".pack"])
+def test_a_damaged_archive_leaves_nothing_behind(
+    damage: Callable[[Path], object], suffix: str, top: Path, capsule: Path, tmp_path: Path
+) -> None:
+    fragment = captured(config(top), capsule)
+    damage(archive(capsule).with_name(f"project{suffix}"))
+
+    assert kind(fragment, capsule, top, tmp_path / "fresh") == "integrity"
+    assert list((tmp_path / "fresh").iterdir()) == []
+
+
+def test_another_digest_leaves_nothing_behind(top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+    state(fragment)["digest"] = "0" * 64
+
+    assert kind(fragment, capsule, top, tmp_path / "fresh") == "integrity"
+    assert list((tmp_path / "fresh").iterdir()) == []
+
+
+@pytest.mark.parametrize("told", [None, [], {}, "x", {"path": 1}, {"path": ".", "head": "../../x"}])
+def test_facts_that_are_none_are_refused(told: Json, top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+
+    answer = put_back(evolve(fragment, facts={"project": told}), capsule, top, tmp_path / "fresh")
+
+    assert answer.failure().kind == "integrity"
+
+
+def test_a_directory_that_is_not_empty_is_refused_and_left_alone(top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+    write(tmp_path / "fresh", {"mine": b"mine\n"})
+
+    assert kind(fragment, capsule, top, tmp_path / "fresh") == "occupied"
+    assert tree(tmp_path / "fresh") == {"mine": ("file", b"mine\n")}
+
+
+def test_a_published_commit_that_is_gone_here_is_fetched_if_that_is_allowed(
+    top: Path, capsule: Path, tmp_path: Path
+) -> None:
+    published(top)
+    fragment = captured(config(top), capsule)
+    files, commit_there = tree(top), head(top)
+    shutil.rmtree(top)
+
+    refused = put_back(fragment, capsule, top, tmp_path / "refused")
+    answer = put_back(fragment, capsule, top, tmp_path / "fresh", ISOLATED)
+
+    assert refused.failure().kind == "missing"
+    assert answer.unwrap().fetched == (os.fspath(tmp_path / "project.remote.git"),)
+    assert tree(tmp_path / "fresh") == files
+    assert head(tmp_path / "fresh") == commit_there
+
+
+@pytest.mark.parametrize(
+    "url", ["ext::touch {mark}", "--upload-pack=touch {mark}", "ssh://-oProxyCommand=touch {mark}/x"]
+)
+def test_an_odd_remote_is_not_asked(url: str, top: Path, capsule: Path, tmp_path: Path) -> None:
+    published(top)
+    fragment = captured(config(top), capsule)
+    mark = tmp_path / "mark"
+    state(fragment)["remotes"] = [url.format(mark=mark)]
+    shutil.rmtree(top)
+
+    assert put_back(fragment, capsule, top, tmp_path / "fresh", ISOLATED).failure().kind == "missing"
+    assert not mark.exists()
+
+
+def test_a_commit_with_paths_of_gits_own_is_refused(top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+    evil = tmp_path / "evil"
+    git(tmp_path, "init", "--quiet", os.fspath(evil))
+    blob = git(evil, "hash-object", "-w", "--stdin", stdin=b"evil\n").strip()
+    inner = git(evil, "mktree", stdin=b"100755 blob " + blob + b"\tpost-checkout\n").strip()
+    outer = git(evil, "mktree", stdin=b"040000 tree " + inner + b"\t.git\n").strip()
+    evil_commit = git(evil, "commit-tree", outer, "-m", "x").decode().strip()
+    facts = state(fragment)
+    facts.update(head=evil_commit, mode="overlay", repository=os.fspath(evil / ".git"))
+    del facts["objects"]
+
+    assert kind(fragment, capsule, top, tmp_path / "fresh") == "integrity"
+    assert list((tmp_path / "fresh").iterdir()) == []
+
+
+def test_a_commit_that_holds_more_than_was_recorded_is_refused(top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+    state(fragment)["size"] = 3
+
+    assert kind(fragment, capsule, top, tmp_path / "fresh") == "integrity"
+
+
+def test_what_was_not_kept_is_told_and_all_else_restored(top: Path, capsule: Path, tmp_path: Path) -> None:
+    write(top, {".env": b"TOKEN=x\n", "d/key.pem": b"-----\n"})
+    os.mkfifo(top / "pipe")
+    fragment = captured(config(top, source=SourceSettings(file_limit=4000)), capsule)
+
+    answer = put_back(fragment, capsule, top, tmp_path / "fresh").unwrap()
+
+    assert [(it.path, it.reason) for it in answer.needs] == [
+        (".env", "looks like a secret"),
+        ("d/key.pem", "looks like a secret"),
+        ("big", "is larger than 4000 bytes"),
+        ("pipe", "is a named pipe"),
+    ]
+    kept = {path: file for path, file in tree(top).items() if path not in {".env", "d/key.pem", "big"}}
+    assert tree(tmp_path / "fresh") == kept
+    assert b"TOKEN" not in b"".join(file.read_bytes() for file in capsule.rglob("*") if file.is_file())
+
+
+def test_a_secret_that_is_committed_is_not_in_the_pack(top: Path, capsule: Path, tmp_path: Path) -> None:
+    write(top, {".env": b"TOKEN=x\n"})
+    git(top, "add", "--force", ".env")
+    commit(top)
+    fragment = captured(config(top), capsule)
+    shutil.move(top, tmp_path / "gone")
+
+    answer = put_back(fragment, capsule, top, tmp_path / "fresh").unwrap()
+
+    assert [it.path for it in answer.needs] == [".env"]
+    assert not (tmp_path / "fresh" / ".env").exists()
+    assert (tmp_path / "fresh" / "a").read_bytes() == b"a\n"
+
+
+def test_several_sources_stand_as_they_stood(tmp_path: Path, capsule: Path) -> None:
+    main = repository(tmp_path / "work" / "main", {"m": b"m\n"})
+    other = repository(tmp_path / "work" / "other", {"o": b"o\n"})
+    (main / "sub").mkdir()
+    fragment = captured(config(main, {"main": ".", "deep/other": "../other"}), capsule)
+
+    answer = put_back(fragment, capsule, main, tmp_path / "fresh").unwrap()
+
+    assert answer.root == tmp_path / "fresh" / "main"
+    assert tree(tmp_path / "fresh") == {"main/m": ("file", b"m\n"), "other/o": ("file", b"o\n")}
+    assert [head(tmp_path / "fresh" / name) for name in ("main", "other")] == [head(main), head(other)]
