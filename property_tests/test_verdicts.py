@@ -204,6 +204,28 @@ def test_integers_that_no_double_holds_are_equal_or_different(
     assert compared_contents(written(one), written(one + gap), name, generous).grade is Grade.DIFFERENT
 
 
+@given(st.data(), st.integers(1, 4), st.integers(1, 4))
+def test_a_picture_is_its_pixels_however_its_rows_are_filtered(data: st.DataObject, width: int, height: int) -> None:
+    rows = data.draw(st.lists(st.binary(min_size=3 * width, max_size=3 * width), min_size=height, max_size=height))
+    filters = st.lists(st.integers(0, 4), min_size=height, max_size=height)
+    one, other = (png(width, height, 2, filtered(rows, data.draw(filters))) for _ in range(2))
+
+    assert compared_contents(one, other, "a.png").grade <= Grade.EQUIVALENT
+
+
+def filtered(rows: list[bytes], kinds: list[int]) -> bytes:
+    """Filter rows of three bytes a pixel, as the standard has it."""
+    above, out = bytes(len(rows[0])), b""
+    for kind, row in zip(kinds, rows, strict=True):
+        out += bytes([kind])
+        for i, here in enumerate(row):
+            a, b, c = row[i - 3] if i > 2 else 0, above[i], above[i - 3] if i > 2 else 0
+            paeth = min((a, b, c), key=lambda it: abs(a + b - c - it))
+            out += bytes([(here - (0, a, b, (a + b) // 2, paeth)[kind]) % 256])
+        above = row
+    return out
+
+
 COMPARISONS = st.builds(
     Comparison,
     st.sampled_from([it for it in Grade if it not in (Grade.INCOMPLETE, Grade.FAILED, Grade.BLOCKED)]),

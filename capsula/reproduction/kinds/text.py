@@ -9,7 +9,6 @@ from fractions import Fraction
 from functools import partial
 from io import BytesIO
 from itertools import zip_longest
-from math import isinf
 from typing import BinaryIO
 
 from attrs import frozen
@@ -106,7 +105,7 @@ def _differ(one: bytes, other: bytes) -> bool:
 def _values(one: bytes, other: bytes) -> tuple[Number, Number]:
     """Return the values of two spellings, exactly where doubles cannot tell them apart."""
     x, y = _value(one), _value(other)
-    return (Fraction(one.decode()), Fraction(other.decode())) if x == y or isinf(x) or isinf(y) else (x, y)
+    return (Fraction(one.decode()), Fraction(other.decode())) if x == y else (x, y)
 
 
 def _value(number: bytes) -> int | float:
