@@ -22,6 +22,16 @@ def process() -> dict[str, Json]:
     return {"host": node(), "pid": os.getpid(), "boot_id": boot_id(), "started": started(os.getpid())}
 
 
+def start() -> dict[str, Json] | None:
+    """Return how this program was started, words and directory, or None if nobody could start it so again."""
+    import __main__
+
+    has_script = hasattr(__main__, "__file__") or sys.argv[:1] == ["-c"]
+    if not has_script or "ipykernel" in sys.modules or sys.flags.interactive:
+        return None
+    return {"argv": list(sys.orig_argv), "stdin": stream_kind(0), "umask": umask()}
+
+
 def stream_kind(descriptor: int) -> str:
     """Return what a stream is: a terminal, pipe, file, socket or device, null, or closed."""
     try:

@@ -66,6 +66,8 @@ class Blueprint:
     argv: tuple[str, ...]
     directory: str
     """Where it ran, relative to the root."""
+    function: str | None
+    """Of a decorated call: the qualified name; the program that called it is run again."""
     items: tuple[str, ...]
     inputs: tuple[Input, ...]
     moved: tuple[str, ...]
@@ -121,6 +123,7 @@ def blueprint(inspected: Inspected, surroundings: Surroundings, wish: Wish) -> R
             root=Path(str(before.get("root_directory", "/"))),
             argv=argv,
             directory=str(part(before, "command", "directory") or "."),
+            function=str(before["qualified_name"]) if "qualified_name" in before else None,
             items=_texts(before.get("items")),
             inputs=tuple(_inputs(context, capsule)),
             moved=tuple(path for path, facts in _entries(context) if facts.get("moved") is True),
@@ -209,7 +212,8 @@ def _run_step(it: Blueprint) -> Step:
 
 def _compare_step(it: Blueprint) -> Step:
     names = [*_table(it.result.get("files")), *_table(it.result.get("outputs"))]
-    return Step(Phase.COMPARE, f"compare the exit status, stdout and {len(names)} files", details=_shortened(names))
+    ending = f"what {it.function} returned or raised" if it.function else "the exit status, stdout"
+    return Step(Phase.COMPARE, f"compare {ending} and {len(names)} files", details=_shortened(names))
 
 
 def _argv(before: Document) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.representation import represented
 from capsula.core.run import Call
 from capsula.core.strict import item_mistakes
-from capsula.effects.surroundings import surroundings
+from capsula.effects.surroundings import start, surroundings
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import header, looked, prepared
 from capsula.flows.current import Open, enclosing
@@ -79,7 +79,7 @@ def begun(config: Config, wish: Wish, call: Call) -> Result[Opened, tuple[Fault,
     if wish.strict and context and context.faults:
         return Failure(context.faults)
     return (
-        opened(plan, _before(call), context)
+        opened(plan, _before(call, config), context)
         .alt(_alone)
         .map(lambda capsule: Opened(plan, capsule, os.getpid()))
         .bind(_refused if wish.strict else Success)
@@ -128,7 +128,9 @@ def _only(fragment: Fragment, names: frozenset[str]) -> Fragment:
     )
 
 
-def _before(call: Call) -> dict[str, Answer]:
+def _before(call: Call, config: Config) -> dict[str, Answer]:
+    started = start()
+    directory = os.path.relpath(config.surroundings.cwd, config.root)
     return {
         "source_file": fact(call.source_file),
         "source_line": fact(call.source_line),
@@ -136,6 +138,7 @@ def _before(call: Call) -> dict[str, Answer]:
         "qualified_name": fact(call.qualified_name),
         "args": Success(represented(call.args)),
         "kwargs": Success(represented(dict(call.kwargs))),
+        "command": fact({**started, "directory": directory} if started else None),
     }
 
 

@@ -22,7 +22,7 @@ from capsula.effects.process import hidden
 from capsula.effects.restore import restored as source_restored
 from capsula.effects.surroundings import stream_kind
 from capsula.flows.blueprint import Blueprint, Input, Wish
-from capsula.flows.inspect import part
+from capsula.flows.inspect import Inspected, capsules, inspected, part
 from capsula.flows.load import load
 from capsula.flows.monitor import Monitored, monitor
 from capsula.flows.run import BEFORE
@@ -198,6 +198,7 @@ def _replay(
     # The commands that prepare a capture have done so for the recorded run; what they made is in its source.
     files = {path: wish for path, wish in settings.capture.files.items() if not wish.move}
     capture = evolve(settings.capture, pre_capture_commands=(), files=files)
+    own_vault = settings.vault_directory
     settings = evolve(settings, vault_directory=str(it.vault), capture=capture)
     with nullcontext() if _is_seen_as_then(it) else hidden():
         monitored = monitor(Config(workspace.root, settings, here), items, reproduces=it.id, report=report)
@@ -205,7 +206,12 @@ def _replay(
     tolerance = Tolerance(
         max(wish.relative_tolerance for wish in wishes), max(wish.absolute_tolerance for wish in wishes)
     )
-    return Replay(monitored, workspace.root, tolerance)
+    return Replay(monitored, workspace.root, tolerance, _calls(workspace.root / own_vault) if it.function else ())
+
+
+def _calls(vault: Path) -> tuple[Inspected, ...]:
+    """Return the calls that were recorded in a vault, in their order."""
+    return tuple(inspected(entry) for entry in reversed(capsules(vault).value_or(())))
 
 
 def _is_seen_as_then(it: Blueprint) -> bool:

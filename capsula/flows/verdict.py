@@ -5,12 +5,13 @@ from pathlib import Path
 
 from attrs import frozen
 
+from capsula.core.document import dumps
 from capsula.core.fault import Json
 from capsula.flows.blueprint import Blueprint
-from capsula.flows.inspect import part
+from capsula.flows.inspect import Inspected, part
 from capsula.flows.monitor import STDERR, STDOUT, Monitored
-from capsula.flows.run import AFTER
-from capsula.reproduction.compare import Digest, Recorded, compared, settled
+from capsula.flows.run import AFTER, BEFORE
+from capsula.reproduction.compare import Digest, Recorded, compared, compared_contents, settled
 from capsula.reproduction.comparison import Comparison, Tolerance
 from capsula.reproduction.verdict import Ending, Suspect, Verdict, blocked, judged
 
@@ -22,6 +23,8 @@ class Replay:
     monitored: Monitored
     root: Path
     tolerance: Tolerance
+    calls: tuple[Inspected, ...] = ()
+    """The capsules of the decorated calls that the program has made, in their order."""
 
 
 def judgement(it: Blueprint, replays: Sequence[Replay], suspects: Sequence[Suspect]) -> Verdict:
@@ -29,6 +32,10 @@ def judgement(it: Blueprint, replays: Sequence[Replay], suspects: Sequence[Suspe
     lost = [str(fault) for replay in replays if replay.monitored.capsule is None for fault in replay.monitored.faults]
     if lost or not replays:
         return blocked(lost or ["it was not run"], suspects)
+    return _judged_calls(it, replays, suspects) if it.function else _judged_runs(it, replays, suspects)
+
+
+def _judged_runs(it: Blueprint, replays: Sequence[Replay], suspects: Sequence[Suspect]) -> Verdict:
     there = _Side(it.capsule, _outputs(it.result))
     here = [_replayed(replay) for replay in replays]
     names = dict.fromkeys(name for side in (there, *here) for name in side.outputs)
@@ -41,6 +48,36 @@ def judgement(it: Blueprint, replays: Sequence[Replay], suspects: Sequence[Suspe
         stderr=_stream(STDERR, there, here, replays[0].tolerance),
         suspects=suspects,
     )
+
+
+def _judged_calls(it: Blueprint, replays: Sequence[Replay], suspects: Sequence[Suspect]) -> Verdict:
+    """Return the verdict over a decorated call: what it returned or raised, and the files that were kept after it."""
+    calls = [next((call for call in replay.calls if _is_of(it, call)), None) for replay in replays]
+    made = [call for call in calls if call]
+    if len(made) < len(calls):
+        return blocked([f"the replay did not call {it.function} with the same arguments"], suspects)
+    results = [call.documents.get(AFTER, {}) for call in made]
+    there = _Side(it.capsule, _outputs(it.result))
+    here = [_Side(call.entry.directory, _outputs(result)) for call, result in zip(made, results, strict=True)]
+    names = dict.fromkeys(name for side in (there, *here) for name in side.outputs)
+    outputs = {name: _settled(name, there, here, replays[0].tolerance) for name in names}
+    if "return_value" in it.result:
+        values = [dumps({"value": result.get("return_value")}) for result in (it.result, *results)]
+        outputs["return value"] = _settled_values(values, replays[0].tolerance)
+    raised = [int(result.get("exception_info") is not None) for result in (it.result, *results)]
+    return judged(outputs, ending=Ending(raised[0], tuple(raised[1:])), suspects=suspects)
+
+
+def _is_of(it: Blueprint, call: Inspected) -> bool:
+    there, here = it.documents.get(BEFORE, {}), call.documents.get(BEFORE, {})
+    return all(there.get(key) == here.get(key) for key in ("qualified_name", "args", "kwargs"))
+
+
+def _settled_values(values: Sequence[bytes], tolerance: Tolerance) -> Comparison:
+    recorded, first, *others = values
+    name = "value.json"
+    with_record = [compared_contents(recorded, value, name, tolerance) for value in (first, *others)]
+    return settled(with_record, [compared_contents(first, value, name, tolerance) for value in others])
 
 
 @frozen

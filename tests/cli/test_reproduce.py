@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.repositories import commit, git, repository
-from tests.running import capsula, capsules, document, files
+from tests.running import capsula, capsules, document, environment, files
 
 PROGRAM = b"""
 import os, sys
@@ -95,11 +95,11 @@ def test_a_replay_is_a_capsule_of_its_own_that_names_its_origin(project: Path) -
 
 
 def test_the_environment_is_rebuilt_and_used(project: Path, tmp_path: Path) -> None:
-    environment = tmp_path / "venv"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    python = str(environment / "bin" / "python")
+    place = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
+    python = str(place / "bin" / "python")
     capsule = record(project, python, "-c", "import sys; open('where', 'w').write('same'); print(sys.version)")
-    shutil.rmtree(environment)
+    shutil.rmtree(place)
 
     done = capsula("reproduce", "--json", capsule.name, cwd=project, **caching(project))
 
@@ -330,3 +330,48 @@ zipfile.ZipFile("a.zip", "w").writestr(member, "content")
 
     assert (usual[0], usual[1]["verdict"]) == (0, "equivalent")
     assert (strict[0], strict[1]["verdict"]) == (1, "equivalent")
+
+
+CALL = """
+import capsula
+
+@capsula.monitor(include_return_value=True)
+def work(number: int) -> float:
+    return FACTOR * number / 3
+
+print(work(1), work(2))
+"""
+
+
+def called(project: Path) -> list[Path]:
+    (project / "call.py").write_text(CALL.replace("FACTOR", "1"))
+    subprocess.run([sys.executable, "call.py"], cwd=project, env=environment(LISTED="value"), check=True)
+    return sorted(capsules(project), key=lambda capsule: document(capsule, "pre-run-info.json")["args"])
+
+
+def test_a_decorated_call_is_brought_back_by_the_program_that_made_it(project: Path) -> None:
+    _, second = called(project)
+    (project / "call.py").write_text(CALL.replace("FACTOR", "5"))
+
+    status, account = reproduced(project, second.name)
+
+    assert (status, account["verdict"], list(account["outputs"])) == (0, "identical", ["return value"])
+
+
+def test_a_decorated_call_at_a_prompt_cannot_be_brought_back(project: Path) -> None:
+    (project / "call.py").write_text(CALL.replace("FACTOR", "1"))
+    prompt = "exec(compile(open('call.py').read(), 'call.py', 'exec'))"
+    subprocess.run(
+        [sys.executable, "-i"],
+        cwd=project,
+        env=environment(LISTED="value"),
+        input=prompt,
+        text=True,
+        check=True,
+        capture_output=True,
+    )
+
+    status, account = reproduced(project)
+
+    assert (status, account["verdict"]) == (4, "blocked")
+    assert "prompt" in account["blockers"][0]
