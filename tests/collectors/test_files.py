@@ -6,8 +6,9 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from attrs import evolve
@@ -342,13 +343,19 @@ print(json.dumps([list(fragment.facts), {fault.path[0]: fault.kind for fault in 
 """
 
 
-def test_what_may_not_be_read_costs_only_itself(tmp_path: Path) -> None:
-    root = files(tmp_path / "root", "a", "secret", "locked/b", "listed/c", "**x")
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A directory that any user may come to, as they may not to those of pytest."""
+    with TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+def test_what_may_not_be_read_costs_only_itself(reachable: Path) -> None:
+    root = files(reachable / "root", "a", "secret", "locked/b", "listed/c", "**x")
     (root / "secret").chmod(0)
     (root / "locked").chmod(0)
     (root / "listed").chmod(0o444)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(folder.stat().st_mode | 0o055)
 
     done = subprocess.run(
         [sys.executable, "-c", READING, str(root), ".", "locked/b", "locked/*", "listed/*", "locked"],

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -99,27 +100,25 @@ UNDER_A_UMASK = """
 import os, sys
 from pathlib import Path
 from capsula.effects.files import folders, written
-os.setgid(65534); os.setuid(65534)
+if os.geteuid() == 0:
+    os.setgid(65534); os.setuid(65534)
 os.umask(0o777)
 folders(Path(sys.argv[1], "a/b"))
 written(Path(sys.argv[1], "a/b/c"), [b"x"])
 """
 
 
-def test_the_umask_takes_nothing_from_the_owner(tmp_path: Path) -> None:
-    place = shared(tmp_path)
-    script = UNDER_A_UMASK if os.geteuid() == 0 else UNDER_A_UMASK.replace("os.setgid(65534); os.setuid(65534)", "")
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A directory that any user may come to, as they may not to those of pytest."""
+    with TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
 
-    subprocess.run([sys.executable, "-c", script, str(place)], check=True)
 
-    assert [mode(place / path) for path in ("a", "a/b", "a/b/c")] == [0o700, 0o700, 0o600]
+def test_the_umask_takes_nothing_from_the_owner(reachable: Path) -> None:
+    reachable.chmod(0o777)
 
+    subprocess.run([sys.executable, "-c", UNDER_A_UMASK, str(reachable)], check=True)
 
-def shared(directory: Path) -> Path:
-    """Return a folder that any user may come to and write."""
-    place = directory / "shared"
-    place.mkdir()
-    place.chmod(0o777)
-    for folder in place.parents[:3]:
-        folder.chmod(folder.stat().st_mode | 0o011)
-    return place
+    assert [mode(reachable / path) for path in ("a", "a/b", "a/b/c")] == [0o700, 0o700, 0o600]

@@ -102,7 +102,7 @@ def test_a_capsule_that_is_gone_is_a_fault(tmp_path: Path) -> None:
 
     answer = record(tmp_path / "capsule", "a", 1)
 
-    assert answer == Failure(Fault("missing", "a could not be recorded: Not a directory"))
+    assert answer == Failure(Fault("failed", "a could not be recorded: File exists"))
 
 
 RECORDING = """

@@ -3,8 +3,10 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from returns.result import Failure, Success
@@ -157,12 +159,18 @@ print(building(Path(sys.argv[1]), "id").failure())
 """
 
 
-def test_a_vault_that_is_read_only_is_one_fault(tmp_path: Path) -> None:
-    vault = tmp_path / "vault"
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A directory that any user may come to, as they may not to those of pytest."""
+    with TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+def test_a_vault_that_is_read_only_is_one_fault(reachable: Path) -> None:
+    vault = reachable / "vault"
     vault.mkdir()
     vault.chmod(0o555)
-    for folder in vault.parents[:3]:
-        folder.chmod(folder.stat().st_mode | 0o011)
 
     done = subprocess.run(
         [sys.executable, "-c", READ_ONLY, str(vault)], check=True, capture_output=True, text=True, timeout=60
