@@ -79,11 +79,16 @@ def run(options: Namespace, console: Console) -> int:
     )
     directory = entry.unwrap().directory
     changed = integrity(directory)
-    answer = blueprint(inspected(entry.unwrap()), surroundings, wish)
+    answer = blueprint(inspected(entry.unwrap()), surroundings)
     if not isinstance(answer, Success):
         return _tell(blocked([str(answer.failure())]), None, options, console)
     it = answer.unwrap()
-    steps = plan(it, surroundings, wish)
+    placed = Success(options.into.absolute()) if options.into else fresh_place(it, surroundings)
+    if not isinstance(placed, Success):
+        console.mistakes((placed.failure(),))
+        return BLOCKED
+    place = placed.unwrap()
+    steps = plan(it, surroundings, wish, place)
     if options.plan and options.json:
         console.out(json.dumps([step.as_facts() for step in steps.steps], indent=4))
     elif options.plan or not it.is_own:
@@ -99,18 +104,13 @@ def run(options: Namespace, console: Console) -> int:
         return UNTRUSTED
     if steps.blockers:
         return _tell(blocked([fault.message for fault in steps.blockers]), None, options, console)
-    return _reproduced(it, wish, options, console)
+    return _reproduced(it, wish, place, options, console)
 
 
-def _reproduced(it: Blueprint, wish: Wish, options: Namespace, console: Console) -> int:
+def _reproduced(it: Blueprint, wish: Wish, place: Path, options: Namespace, console: Console) -> int:
     from capsula.effects.surroundings import surroundings
 
     here = surroundings()
-    first = Success(options.into.absolute()) if options.into else fresh_place(it, here)
-    if not isinstance(first, Success):
-        console.mistakes((first.failure(),))
-        return BLOCKED
-    place = first.unwrap()
     places = [
         place if number == 1 else place.with_name(f"{place.name}.{number}") for number in range(1, options.repeat + 1)
     ]

@@ -1,5 +1,6 @@
 """The blueprint of a reproduction: what must be had again, and the plan to get it. Nothing is done yet."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -20,6 +21,9 @@ from capsula.flows.run import AFTER, BEFORE
 from capsula.restorers import python_packages, variables
 from capsula.restorers.python_packages import Recipe
 from capsula.restorers.variables import Variables
+
+TREE = "tree"
+"""The directory of a workspace that the sources are restored into: what stood beside them has a place beside it."""
 
 MOST_TOLD = 20
 """Files that a step lists one by one."""
@@ -72,11 +76,20 @@ class Blueprint:
     inputs: tuple[Input, ...]
     moved: tuple[str, ...]
     """Paths that the capture moved away before the run."""
-    recipe: Recipe | None
-    """What the environment is built of; none if the one that is here is used."""
     variables: Variables
     is_own: bool
     """Whether this user made the capsule, here, and nobody changed it since."""
+
+    def recipe(self, place: Path) -> Recipe | None:
+        """Return what the environment is built of; what was installed from the source comes from its copy there."""
+        answer = python_packages.recipe(self.context.get("python_packages"), {self.outermost: place / TREE})
+        return answer.value_or(None)
+
+    @property
+    def outermost(self) -> str:
+        """The nearest directory around the recorded root and all of its sources; it is restored as ``TREE``."""
+        tops = (str(_table(told).get("path", ".")) for told in self.source.values())
+        return os.path.commonpath([str(self.root), *(os.path.normpath(self.root / top) for top in tops)])
 
     @property
     def context(self) -> Document:
@@ -94,7 +107,7 @@ class Blueprint:
         return self.documents.get(AFTER, {})
 
 
-def blueprint(inspected: Inspected, surroundings: Surroundings, wish: Wish) -> Result[Blueprint, Fault]:
+def blueprint(inspected: Inspected, surroundings: Surroundings) -> Result[Blueprint, Fault]:
     """Return the blueprint of a recorded run, or why there is none: no run, or no way to start it again."""
     documents = inspected.documents
     before, context = documents.get(BEFORE), documents.get(CONTEXT, {})
@@ -127,7 +140,6 @@ def blueprint(inspected: Inspected, surroundings: Surroundings, wish: Wish) -> R
             items=_texts(before.get("items")),
             inputs=tuple(_inputs(context, capsule)),
             moved=tuple(path for path, facts in _entries(context) if facts.get("moved") is True),
-            recipe=_recipe(context, wish),
             variables=variables.restored(
                 recorded, _table(before.get("environment_changes")), surroundings.environ, sealed, own=own
             ),
@@ -136,13 +148,13 @@ def blueprint(inspected: Inspected, surroundings: Surroundings, wish: Wish) -> R
     )
 
 
-def plan(it: Blueprint, surroundings: Surroundings, wish: Wish) -> Plan:
+def plan(it: Blueprint, surroundings: Surroundings, wish: Wish, place: Path) -> Plan:
     """Return what will be done, step by step."""
     return planned(
         (
             *_source_steps(it, wish),
             *(_input_step(each, it, wish) for each in it.inputs),
-            _environment_step(it, surroundings),
+            _environment_step(it.recipe(place) if wish.rebuild else None, surroundings),
             it.variables.step,
             _run_step(it),
             _compare_step(it),
@@ -192,12 +204,12 @@ def _input_step(each: Input, it: Blueprint, wish: Wish) -> Step:
     return Step(Phase.INPUTS, title, details=(f"from the source, or {it.root / each.path} if it is unchanged",))
 
 
-def _environment_step(it: Blueprint, surroundings: Surroundings) -> Step:
-    if it.recipe is None:
+def _environment_step(recipe: Recipe | None, surroundings: Surroundings) -> Step:
+    if recipe is None:
         return Step(
             Phase.ENVIRONMENT, "use the environment that is here", "approximate", "as you say, or none was recorded"
         )
-    return python_packages.step(it.recipe, installer(surroundings).name)
+    return python_packages.step(recipe, installer(surroundings).name)
 
 
 def _run_step(it: Blueprint) -> Step:
@@ -220,12 +232,6 @@ def _argv(before: Document) -> tuple[str, ...]:
     if "function_name" in before:
         return _texts(part(before, "command", "argv"))
     return _texts(before.get("args"))
-
-
-def _recipe(context: Document, wish: Wish) -> Recipe | None:
-    if not wish.rebuild:
-        return None
-    return python_packages.recipe(context.get("python_packages"), {}).value_or(None)
 
 
 def _inputs(context: Document, capsule: Path) -> list[Input]:

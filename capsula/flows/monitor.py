@@ -21,7 +21,7 @@ from capsula.effects.process import run
 from capsula.effects.surroundings import stream_kind, umask
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import header, looked, prepared
-from capsula.flows.environment import ID, changes_recorded, environment_changes, told_of
+from capsula.flows.environment import ID, NAME, changes_recorded, environment_changes, told_of
 from capsula.flows.run import Ending, Run, ended, fact, opened
 
 STDOUT = "stdout.log"
@@ -32,6 +32,15 @@ _SIGNALS = {number.value: number.name for number in signal.Signals}  # without t
 REFUSED = 125
 """Exit status of a command that was not run."""
 INTERRUPTED = 128 + signal.SIGINT
+
+
+@frozen
+class Origin:
+    """A recorded run that is repeated."""
+
+    id: str
+    name: str
+    """The name that its command was told: what it was told belongs to what it made."""
 
 
 @frozen
@@ -53,17 +62,17 @@ def monitor(
     items: tuple[str, ...] = (),
     *,
     strict: bool = False,
-    reproduces: str | None = None,
+    origin: Origin | None = None,
     report: Report = silent,
 ) -> Monitored:
     """Run the command of the surroundings; trouble with its record never stops or changes it, unless ``strict``.
 
-    ``reproduces`` is the id of the capsule whose run this one repeats.
+    ``origin`` is the capsule whose run this one repeats.
     """
     begun = perf_counter()
     surroundings = config.surroundings
     top = header(config, "full", surroundings.environ.get(ID))
-    plan = Run(config, items, evolve(top, reproduces=reproduces))
+    plan = Run(config, items, evolve(top, reproduces=origin.id if origin else None))
     context = joined(prepared(config, report), looked(config, report)) if config.settings.monitor.capture else None
     changes = environment_changes(config)
     before = {
@@ -82,7 +91,9 @@ def monitor(
         ended(plan, capsule, Ending(datetime.now().astimezone(), 0.0, "refused", {"exit_code": fact(REFUSED)}))
         return Monitored(None, capsule, capsule.faults, perf_counter() - begun)
 
-    command = Command(surroundings.argv, surroundings.cwd, {**surroundings.environ, **changes, **told_of(capsule)})
+    command = Command(
+        surroundings.argv, surroundings.cwd, {**surroundings.environ, **changes, **_told(capsule, origin)}
+    )
     report("started", capsule=str(capsule.directory), command=command.argv)
     since = glance(config) if config.settings.monitor.find_outputs else None
     ready = perf_counter()
@@ -96,6 +107,10 @@ def monitor(
     else:
         capsule = evolve(capsule, faults=(*capsule.faults, closing.failure()))
     return Monitored(outcome, capsule, capsule.faults, ready - begun + perf_counter() - over)
+
+
+def _told(capsule: Capsule, origin: Origin | None) -> dict[str, str]:
+    return {**told_of(capsule), **({NAME: origin.name} if origin else {})}
 
 
 def _command(config: Config) -> dict[str, Json]:

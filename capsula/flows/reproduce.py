@@ -21,17 +21,15 @@ from capsula.effects.perform import performed
 from capsula.effects.process import hidden
 from capsula.effects.restore import restored as source_restored
 from capsula.effects.surroundings import stream_kind
-from capsula.flows.blueprint import Blueprint, Input, Wish
+from capsula.flows.blueprint import TREE, Blueprint, Input, Wish
 from capsula.flows.inspect import Inspected, capsules, inspected, part
 from capsula.flows.load import load
-from capsula.flows.monitor import Monitored, monitor
+from capsula.flows.monitor import Monitored, Origin, monitor
 from capsula.flows.run import BEFORE
 from capsula.flows.verdict import Replay, judgement
 from capsula.reproduction.comparison import Tolerance
 from capsula.reproduction.verdict import Suspect, Verdict, blocked
 from capsula.restorers import command
-
-TREE = "tree"
 
 
 @frozen
@@ -43,6 +41,8 @@ class Workspace:
     """Where the recorded root directory is now."""
     drift: tuple[Suspect, ...]
     """In what the place is not what it was."""
+    environment: Environment | None = None
+    """The rebuilt one; none if the one that is here is used."""
 
 
 @frozen
@@ -61,27 +61,24 @@ def reproduce(
 
     Faults: ``integrity``, for a source that is not what the capsule says.
     """
-    environment = _environment(it, wish, surroundings, report)
-    if not isinstance(environment, Success):
-        return Success(Reproduction(blocked([str(environment.failure())]), (), ()))
     replays: list[Replay] = []
-    drift: tuple[Suspect, ...] = ()
+    suspects: tuple[Suspect, ...] = ()
     for place in places:
-        report("restoring the source", place=str(place))
-        made = _workspace(it, wish, place, surroundings)
-        if not isinstance(made, Success):
-            fault = made.failure()
-            if fault.kind == "integrity":
-                return Failure(fault)
-            return Success(Reproduction(blocked([str(fault)]), (), ()))
-        workspace = made.unwrap()
-        drift = workspace.drift
+        report("restoring", place=str(place))
+        answer = _workspace(it, wish, place, surroundings, report)
+        if not isinstance(answer, Success):
+            fault = answer.failure()
+            return Failure(fault) if fault.kind == "integrity" else Success(_blocked(fault, places))
+        workspace = answer.unwrap()
+        suspects = (*workspace.drift, *_suspects(workspace.environment), *_variable_suspects(it))
         report("running", command=it.argv)
-        replays.append(_replay(it, workspace, environment.unwrap(), surroundings, report))
-    found = environment.unwrap()
-    suspects = (*drift, *(_suspects(found) if found else ()), *_variable_suspects(it))
+        replays.append(_replay(it, workspace, surroundings, report))
     runs = tuple(replay.monitored for replay in replays)
     return Success(Reproduction(judgement(it, replays, suspects), tuple(places), runs))
+
+
+def _blocked(fault: Fault, places: Sequence[Path]) -> Reproduction:
+    return Reproduction(blocked([str(fault)]), tuple(place for place in places if place.exists()), ())
 
 
 def fresh_place(it: Blueprint, surroundings: Surroundings) -> Result[Path, Fault]:
@@ -102,23 +99,31 @@ def discarded(place: Path) -> None:
 
 
 def _environment(
-    it: Blueprint, wish: Wish, surroundings: Surroundings, report: Report
+    it: Blueprint, wish: Wish, place: Path, surroundings: Surroundings, report: Report
 ) -> Result[Environment | None, Fault]:
     home = cache(surroundings.environ)
-    if it.recipe is None:
+    recipe = it.recipe(place) if wish.rebuild else None
+    if recipe is None:
         return Success(None)
     if home is None:
         return Failure(Fault("blocked", "there is neither HOME nor XDG_CACHE_HOME to build an environment in"))
-    return built(Order(it.recipe, home / "environments", surroundings, offline=wish.offline), report)
+    return built(Order(recipe, home / "environments", surroundings, offline=wish.offline), report)
 
 
-def _workspace(it: Blueprint, wish: Wish, place: Path, surroundings: Surroundings) -> Result[Workspace, Fault]:
+def _workspace(
+    it: Blueprint, wish: Wish, place: Path, surroundings: Surroundings, report: Report
+) -> Result[Workspace, Fault]:
     # Below a directory of its own, so that files beside the root have a place that is still in the workspace.
     fetch = surroundings.environ if wish.fetch else None
     if place.is_dir() and any(place.iterdir()):
         return Failure(Fault("occupied", f"{place} is not empty", "name a directory that is, or that is not there"))
     source = source_restored(it.capsule, it.source, str(it.root), place / TREE, fetch=fetch)
-    return source.bind(lambda found: _furnished(it, wish, place, found.root))
+    furnished = source.bind(lambda found: _furnished(it, wish, place, found.root))
+    return furnished.bind(
+        lambda workspace: _environment(it, wish, place, surroundings, report).map(
+            lambda environment: evolve(workspace, environment=environment)
+        )
+    )
 
 
 def _furnished(it: Blueprint, wish: Wish, place: Path, root: Path) -> Result[Workspace, Fault]:
@@ -181,9 +186,8 @@ def _copied(origin: Path, target: Path, place: Path) -> None:
             raise _MissingError(str(answer.failure()))
 
 
-def _replay(
-    it: Blueprint, workspace: Workspace, environment: Environment | None, surroundings: Surroundings, report: Report
-) -> Replay:
+def _replay(it: Blueprint, workspace: Workspace, surroundings: Surroundings, report: Report) -> Replay:
+    environment = workspace.environment
     words = command.restored(it.argv, it.directory, it.root, workspace.root, _programs(it, environment))
     environ = dict(it.variables.environ)
     if environment:
@@ -201,7 +205,9 @@ def _replay(
     own_vault = settings.vault_directory
     settings = evolve(settings, vault_directory=str(it.vault), capture=capture)
     with nullcontext() if _is_seen_as_then(it) else hidden():
-        monitored = monitor(Config(workspace.root, settings, here), items, reproduces=it.id, report=report)
+        monitored = monitor(
+            Config(workspace.root, settings, here), items, origin=Origin(it.id, it.capsule.name), report=report
+        )
     wishes = [settings.monitor.item[item] for item in items] or [ItemSettings()]
     tolerance = Tolerance(
         max(wish.relative_tolerance for wish in wishes), max(wish.absolute_tolerance for wish in wishes)
@@ -230,7 +236,9 @@ def _programs(it: Blueprint, environment: Environment | None) -> Mapping[Path, P
     return {**own, Path(executable): environment.program}
 
 
-def _suspects(environment: Environment) -> tuple[Suspect, ...]:
+def _suspects(environment: Environment | None) -> tuple[Suspect, ...]:
+    if environment is None:
+        return ()
     return (
         *(Suspect("interpreter", why) for why in environment.why),
         *(Suspect("packages", str(difference)) for difference in environment.differences),
