@@ -122,6 +122,8 @@ def _emptied(into: Path) -> Result[None, Fault]:
     try:
         into.mkdir(parents=True, exist_ok=True)
         is_empty = not any(into.iterdir())
+    except (FileExistsError, NotADirectoryError):
+        return Failure(Fault("occupied", f"{into} is not a directory", "name one that does not exist"))
     except OSError as error:
         return Failure(fault_of(error, str(into)))
     occupied = Fault("occupied", f"{into} is not empty", "name a directory that does not exist")
