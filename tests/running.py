@@ -37,8 +37,8 @@ def capsula(*words: str, cwd: Path, **changes: str | None) -> subprocess.Complet
 
 
 def environment(**changes: str | None) -> dict[str, str]:
-    """Return the environment of this process with changes, and nothing of a capsule around the tests."""
-    whole = {name: value for name, value in os.environ.items() if not name.startswith("CAPSULA_")}
+    """Return the environment of this process with changes, and nothing of a capsule or the tests around."""
+    whole = {name: value for name, value in os.environ.items() if not name.startswith(("CAPSULA_", "PYTEST_"))}
     whole |= {name: value for name, value in changes.items() if value is not None}
     return {name: value for name, value in whole.items() if changes.get(name, "") is not None}
 

@@ -99,11 +99,12 @@ def _libraries(top: Path) -> dict[str, Json]:
 
 def _build_id(file: Path) -> str | None:
     """Return the identity that the linker gave a library, in hexadecimal digits; none if it did not."""
-    read: str | None = safe(exceptions=(OSError, struct.error))(_noted_build_id)(file).value_or(None)
+    read: str | None = safe(exceptions=(OSError, struct.error, OverflowError))(_noted_build_id)(file).value_or(None)
     return read
 
 
 _NOTE_SEGMENT, _BUILD_ID = 4, 3
+_MOST_NOTES = 64 * 1024
 
 
 def _noted_build_id(file: Path) -> str | None:
@@ -111,7 +112,7 @@ def _noted_build_id(file: Path) -> str | None:
         head = library.read(4096)
         if head[:4] != b"\x7fELF":
             return None
-        order, wide = "<" if head[5] == 1 else ">", head[4] == 2
+        order, wide = "<" if head[5:6] == b"\1" else ">", head[4:5] == b"\2"
         start = struct.unpack_from(f"{order}{'Q' if wide else 'L'}", head, 32 if wide else 28)[0]
         size, count = struct.unpack_from(f"{order}HH", head, 54 if wide else 42)
         for number in range(count):
@@ -121,7 +122,7 @@ def _noted_build_id(file: Path) -> str | None:
             length = struct.unpack_from(f"{order}{'Q' if wide else 'L'}", head, at + (32 if wide else 16))[0]
             if kind == _NOTE_SEGMENT:
                 library.seek(offset)
-                if identity := _noted(library.read(length), order):
+                if identity := _noted(library.read(min(length, _MOST_NOTES)), order):
                     return identity
     return None
 

@@ -55,17 +55,17 @@ def source_changes(there: Side, here: Side, root: Path) -> tuple[SourceChange, .
 
     Without the facet ``source`` on both sides, what git has of it, and what the kept patches say.
     """
-    one, other = (_table(side.facts.get("source")) for side in (there, here))
-    if one and other:
-        names = sorted({*one, *other})
-        shown = names if len(names) > 1 else [""]
+    trees = [_by_path(_table(side.facts.get("source"))) for side in (there, here)]
+    if all(trees):
+        paths = sorted({*trees[0], *trees[1]})
+        labels = paths if len(paths) > 1 else [""]
         return tuple(
             change
-            for name, label in zip(names, shown, strict=True)
-            for change in _of_trees(label, (there, one.get(name)), (here, other.get(name)), root)
+            for path, label in zip(paths, labels, strict=True)
+            for change in _of_trees(label, (there, trees[0].get(path)), (here, trees[1].get(path)), root)
         )
-    one, other = (_table(side.facts.get("git")) for side in (there, here))
-    return tuple(change for name in sorted({*one, *other}) for change in _of_repositories(name, there, here, root))
+    names = sorted({name for side in (there, here) for name in _table(side.facts.get("git"))})
+    return tuple(change for name in names for change in _of_repositories(name, there, here, root))
 
 
 _Told: TypeAlias = tuple[Side, Json]
@@ -236,9 +236,7 @@ def _of_repositories(name: str, there: Side, here: Side, root: Path) -> Iterator
                     yield SourceChange(path, _kind(old, new), _patch(old, new, path))
     if repository_flaw(name) is None:
         for file in patch_paths(name):
-            yield from _of_patches(
-                file, there.directory / file, here.directory / file, is_based_alike=shas[0] == shas[1]
-            )
+            yield from _of_patches(file, there.directory, here.directory, is_based_alike=shas[0] == shas[1])
 
 
 def _of_patches(name: str, one: Path, other: Path, *, is_based_alike: bool) -> Iterator[SourceChange]:
@@ -258,6 +256,11 @@ def _text(file: Path) -> str:
             return stream.read(_PATCH_LARGEST).decode("utf-8", "backslashreplace")
     except OSError:
         return ""
+
+
+def _by_path(trees: Mapping[str, Json]) -> dict[str, Json]:
+    """Return trees by their paths: the names may come from directories, which may have been moved."""
+    return {str(_table(tree).get("path")): tree for tree in trees.values()}
 
 
 def _table(value: Json) -> Mapping[str, Json]:

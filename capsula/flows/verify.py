@@ -1,7 +1,7 @@
 """Verifying: the context that a capsule recorded, against the one that is here now. Nothing is written."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import get_args
 
 from attrs import evolve
@@ -59,20 +59,19 @@ def _fault(facts: Json) -> Fault | None:
 
 def _comparable(there: Context) -> Context:
     """Leave out what cannot be looked at again: files that were moved into the capsule."""
-    files = there.facts.get("files")
-    if not isinstance(files, Mapping):
-        return there
+    files = _table(there.facts.get("files"))
     here = {path: facts for path, facts in files.items() if not part(facts, "moved")}
     untold = {"inputs": "files that were moved into the capsule are not here"} if len(here) < len(files) else {}
-    return evolve(there, facts={**there.facts, "files": here}, untold=untold)
+    return evolve(there, facts={**there.facts, "files": here}, untold=untold) if untold else there
 
 
 def _as_then(config: Config, documents: Mapping[str, Document]) -> Config:
-    """Return the config of the recorded command, under the settings that hold now, for the files recorded then."""
-    files = part(documents[CONTEXT], "files")
-    recorded = {path: _settings(facts) for path, facts in files.items()} if isinstance(files, Mapping) else {}
-    missing = {path: FileSettings() for path, *more in _missing_files(documents[CONTEXT]) if not more}
-    capture = evolve(config.settings.capture, files=missing | recorded)
+    """Return the config of the recorded command, under the settings that hold now, for what was named then."""
+    context = documents[CONTEXT]
+    files = {path: _settings(facts) for path, facts in _table(context.get("files")).items()}
+    missing = {path: FileSettings() for path in _not_had(context, "files")}
+    names = (*_table(context.get("environment_variables")), *_not_had(context, "environment_variables"))
+    capture = evolve(config.settings.capture, files=missing | files, environment_variables=names)
     settings = evolve(config.settings, capture=capture)
     return evolve(config, settings=settings, surroundings=_surroundings(config, documents))
 
@@ -83,9 +82,9 @@ def _settings(facts: Json) -> FileSettings:
     return FileSettings(hash=algorithm)
 
 
-def _missing_files(document: Document) -> list[tuple[str, ...]]:
-    """Return where files could not be had then: one that has come since may change a result."""
-    return [fault.path[1:] for fault in _faults(document) if fault.path[:1] == ("files",) and len(fault.path) > 1]
+def _not_had(document: Document, facet: str) -> Iterator[str]:
+    """Yield what a facet could not have then: if it has come since, it may change a result."""
+    return (path[1] for path in (fault.path for fault in _faults(document)) if len(path) == 2 and path[0] == facet)
 
 
 def _surroundings(config: Config, documents: Mapping[str, Document]) -> Surroundings:
@@ -124,14 +123,15 @@ def _sealed(here: Context, seal: Seal, capsule: Inspected) -> Context:
     Without that key no value can be told from another, but names can: where a name is on both sides, so is its digest.
     """
     vault = vault_of(capsule.entry.directory)
-    there = part(capsule.documents[CONTEXT], *_DIGESTS)
-    known = there if isinstance(there, Mapping) else {}
+    known = _table(part(capsule.documents[CONTEXT], *_DIGESTS))
     digests = resealed(seal.values, vault) if vault else Failure(Fault("missing", "no vault is around it"))
     untold = (
         {} if isinstance(digests, Success) else {"environment": "the key is not here that values were digested with"}
     )
-    environment = here.facts.get("environment")
-    table = environment if isinstance(environment, Mapping) else {}
     names: dict[str, Json] = {name: known.get(name) for name in seal.values}
-    whole = {**here.facts, "environment": {**table, "digests": digests.value_or(names)}}
+    whole = {**here.facts, "environment": {**_table(here.facts.get("environment")), "digests": digests.value_or(names)}}
     return evolve(here, facts=whole, untold=untold)
+
+
+def _table(value: Json) -> Mapping[str, Json]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,6 +1,6 @@
 """Assessment: of two contexts, what differs that could have changed a result, and what is known to be the same."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Literal, TypeAlias
 
@@ -280,14 +280,24 @@ def _begins(path: KeyPath, pattern: Sequence[str]) -> bool:
 
 
 def _comparable(facts: Mapping[str, Json]) -> Mapping[str, Json]:
-    """Return the facts with the environment as one table, value or digest, and nothing in trees that is left unsaid."""
-    trees = {name: _spelled_out(_table(tree)) for name, tree in _table(facts.get("source")).items()}
-    source: dict[str, Json] = {"source": trees} if trees else {}
+    """Return the facts with repositories by their paths, all said of each, and one table of values and digests."""
+    return {**facts, **dict(_said_alike(facts))}
+
+
+def _said_alike(facts: Mapping[str, Json]) -> Iterator[tuple[str, Json]]:
+    if trees := _table(facts.get("source")):
+        yield "source", _by_path({name: _spelled_out(_table(tree)) for name, tree in trees.items()})
+    if checkouts := _table(facts.get("git")):
+        yield "git", _by_path(checkouts)
     environment = facts.get("environment")
-    if not isinstance(environment, Mapping):
-        return {**facts, **source}
-    variables = {**_table(environment.get("digests")), **_table(environment.get("values"))}
-    return {**facts, **source, "environment": {"variables": variables}}
+    if isinstance(environment, Mapping):
+        yield "environment", {"variables": {**_table(environment.get("digests")), **_table(environment.get("values"))}}
+
+
+def _by_path(repositories: Mapping[str, Json]) -> Mapping[str, Json]:
+    """Return repositories by their paths: their names may come from the directory, which may have been moved."""
+    table = {path: it for it in repositories.values() if isinstance(path := part(it, ("path",)), str)}
+    return table if len(table) == len(repositories) else repositories
 
 
 def _spelled_out(tree: Mapping[str, Json]) -> Mapping[str, Json]:
