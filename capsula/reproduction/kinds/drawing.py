@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping
 
 from capsula.reproduction.comparison import Comparison, or_different
-from capsula.reproduction.kinds.text import compare_contents
-from capsula.reproduction.pair import Pair, Terms
+from capsula.reproduction.kinds.text import compare_as
+from capsula.reproduction.pair import Pair, Terms, pair_of
 
 _ID = re.compile(rb"""\bid=["']([^"'<>\s]+)""")
 _MENTION = re.compile(rb"""(\bid=["']|\bhref=["']#|\burl\(["']?#)([^"'<>\s)]+)""")
@@ -14,8 +14,8 @@ _ASIDES = ((b"<metadata", b"</metadata>"), (b"<!--", b"-->"))
 
 def compare(pair: Pair, terms: Terms) -> Comparison:
     """Return how two drawings compare; ids may be named anew as long as what refers to them does so too."""
-    contents = pair.whole.map(lambda it: compare_contents("svg", _canonical(it[0]), _canonical(it[1]), terms))
-    return or_different("svg", contents)
+    drawings = pair.whole.map(lambda contents: pair_of(pair.name, *map(_canonical, contents)))
+    return or_different("svg", drawings.map(lambda it: compare_as("svg", it, terms)))
 
 
 def _canonical(drawing: bytes) -> bytes:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
-from io import BytesIO
 from itertools import zip_longest
 from typing import BinaryIO
 
@@ -15,7 +14,7 @@ from attrs import frozen
 
 from capsula.reproduction.comparison import Comparison, different, unjudged
 from capsula.reproduction.pair import MIB, Pair, Terms
-from capsula.reproduction.tally import Number, Tally
+from capsula.reproduction.tally import EXACT, Number, Tally
 
 LONGEST_LINE = MIB
 """Bytes of a line; a longer one is not looked into, nor what follows."""
@@ -26,6 +25,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NUMBER = re.compile(
     rb"(?<![\w.])([+-]?(?:(?:0|[1-9]\d{0,299}+)(?:\.\d{0,300}+)?|\.\d{1,300}+)(?:[eE][+-]?\d{1,3}+)?)(?!\w|\.\d)"
 )
+_INTEGER = re.compile(rb"[+-]?\d++")
 
 
 @frozen
@@ -39,15 +39,13 @@ class Mismatch:
 
 def compare(pair: Pair, terms: Terms) -> Comparison:
     """Return how two texts compare."""
+    return compare_as("text", pair, terms)
+
+
+def compare_as(kind: str, pair: Pair, terms: Terms) -> Comparison:
+    """Return how two files of another kind compare as texts."""
     tally = Tally(terms.tolerance)
     mismatch = first_mismatch(pair, tally)
-    return mismatched("text", mismatch) if mismatch else tally.comparison("text")
-
-
-def compare_contents(kind: str, recorded: bytes, replayed: bytes, terms: Terms) -> Comparison:
-    """Return how two texts compare from which all that does not matter was taken out, as files of this kind."""
-    tally = Tally(terms.tolerance)
-    mismatch = first_mismatch(Pair("", BytesIO(recorded), BytesIO(replayed)), tally)
     return mismatched(kind, mismatch) if mismatch else tally.comparison(kind)
 
 
@@ -104,9 +102,11 @@ def _differ(one: bytes, other: bytes) -> bool:
 
 def _values(one: bytes, other: bytes) -> tuple[Number, Number]:
     """Return the values of two spellings, exactly where doubles cannot tell them apart."""
-    x, y = _value(one), _value(other)
-    return (Fraction(one.decode()), Fraction(other.decode())) if x == y else (x, y)
+    x, y = float(one), float(other)
+    if x != y and -EXACT <= x <= EXACT and -EXACT <= y <= EXACT:
+        return x, y
+    return _exactly(one), _exactly(other)
 
 
-def _value(number: bytes) -> int | float:
-    return float(number) if b"." in number or b"e" in number or b"E" in number else int(number)
+def _exactly(number: bytes) -> int | Fraction:
+    return int(number) if _INTEGER.fullmatch(number) else Fraction(number.decode())
