@@ -37,7 +37,7 @@ def test_every_file_is_restored_or_told(files: dict[str, bytes], operations: lis
         assert answer.unwrap().needs == ()
         assert fragment.faults == ()
         ignored = _ignored(top)
-        assert tree(fresh) == {path: file for path, file in there.items() if path not in ignored}
+        assert tree(fresh) == {path: file for path, file in there.items() if not path.startswith(ignored)}
         assert directories(fresh) == folders
         assert untouched(top) == before
         again = captured(config(fresh), Path(directory, "another"))
@@ -75,8 +75,8 @@ def _change(top: Path, operation: Operation) -> None:
             _perform(top, kind, name, other, content)
 
 
-def _ignored(top: Path) -> set[str]:
-    """Return what git ignores, of what neither the index nor the commit has."""
+def _ignored(top: Path) -> tuple[str, ...]:
+    """Return what git ignores, of what neither the index nor the commit has; a repository ends with a slash."""
     listed = git(top, "ls-files", "-z", "--others", "--ignored", "--exclude-standard").split(b"\0")
     committed = git(top, "ls-tree", "-r", "-z", "--name-only", "HEAD", check=False).split(b"\0")
-    return {os.fsdecode(path) for path in listed if path not in committed}
+    return tuple(os.fsdecode(path) for path in listed if path and path not in committed)

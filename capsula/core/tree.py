@@ -171,7 +171,7 @@ def is_secret(path: str, withhold: Sequence[str] = (), keep: Sequence[str] = ())
         return False
     if any(fnmatchcase(name, glob) or fnmatchcase(path, glob) for glob in withhold):
         return True
-    return _SECRET.fullmatch(name) is not None and _NO_SECRET.fullmatch(name) is None
+    return bool(re.fullmatch(_PRIVATE_NAMES, name)) and not re.fullmatch(_HARMLESS_NAMES, name)
 
 
 def secrets(paths: Collection[bytes], withhold: Sequence[str] = (), keep: Sequence[str] = ()) -> set[bytes]:
@@ -180,44 +180,38 @@ def secrets(paths: Collection[bytes], withhold: Sequence[str] = (), keep: Sequen
         suspects: Iterable[bytes] = paths
     else:
         together = b"\0".join(paths).lower()
-        words = [word for word in _SECRET_WORDS if word in together]
+        words = [word for word in _TELLTALE_PARTS if word in together]
         suspects = [path for path in paths if any(word in path.lower() for word in words)] if words else ()
     return {path for path in suspects if is_secret(os.fsdecode(path), withhold, keep)}
 
 
-_SECRET_WORDS = (
+_TELLTALE_PARTS = (
     *(b".env", b".pem", b".key", b".p12", b".pfx", b".p8", b".jks", b".keystore", b".kdb", b".ppk", b".ovpn"),
     *(b".agekey", b"id_rsa", b"id_dsa", b"id_ecdsa", b"id_ed25519", b"credential", b"secret", b"service", b"netrc"),
     *(b".pgpass", b".pypirc", b".npmrc", b".htpasswd", b".my.cnf", b".dockercfg"),
 )
 """In the name of every file that looks like a secret stands one of these, which is quickly known of many names."""
 
-_SECRET = re.compile(
-    r"""(?ix)
+_PRIVATE_NAMES = r"""(?isx)
     \.env | \.env\..* | .*\.env | \.envrc
     | .*\.(pem|key|p12|pfx|p8|jks|keystore|kdbx?|ppk|ovpn|agekey)
     | id_(rsa|dsa|ecdsa|ed25519)([_.-].*)?
     | .*credentials?(\..*)? | .*credentials?[_-].* | client_secrets?.* | secrets?(\..*)? | .*service[_-]account.*\.json
     | [._]netrc | \.pgpass | \.pypirc | \.npmrc | \.htpasswd | \.my\.cnf | \.git-credentials | \.dockercfg
-    """,
-    re.DOTALL,
-)
-_NO_SECRET = re.compile(
-    r"""(?ix)
+    """
+_HARMLESS_NAMES = r"""(?isx)
     .*[._-](example|sample|template|dist) | .*\.pub
     | .*\.(py|pyi|pyx|ipynb|r|rmd|jl|m|c|h|cc|cpp|cxx|hpp|f90|go|rs|java|kt|scala|js|jsx|ts|tsx|rb|pl|lua|sql
           |sh|html|css|md|rst|tex|txt)
-    """,
-    re.DOTALL,
-)
+    """
 
 # What file systems take for .git: without case, as a short name, with a stream, or with characters that they ignore.
-_GITS_OWN = re.compile(r"(?i)(\.git|git~\d+)[ .]*(:.*)?", re.DOTALL)
-_IGNORABLE = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_GITS_OWN = r"(?is)(\.git|git~\d+)[ .]*(:.*)?"
+_IGNORABLE = "[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]"
 
 
 def _is_gits_own(component: str) -> bool:
-    return any(_GITS_OWN.fullmatch(part) for part in _IGNORABLE.sub("", component).split("\\"))
+    return any(re.fullmatch(_GITS_OWN, part) for part in re.sub(_IGNORABLE, "", component).split("\\"))
 
 
 def _tree(told: Json) -> Tree:
