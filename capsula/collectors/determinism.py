@@ -1,7 +1,6 @@
 """What numbers come out by, beside the source and the packages: threads, kernels, libraries, locale and limits."""
 
 import os
-import re
 import struct
 from collections.abc import Callable, Mapping
 from hashlib import sha256
@@ -150,8 +149,15 @@ _LIMITS = {
 
 
 def _limits(table: str) -> dict[str, Json]:
-    soft = dict(re.findall(r"^(.+?) {2,}(\S+)", table, re.MULTILINE))
+    """Return the soft limits of a table whose columns have their widths."""
+    soft = {
+        line[:_NAME].strip(): line[_NAME:].split(maxsplit=1)[0] for line in table.splitlines() if line[_NAME:].strip()
+    }
     return {name: int(told) if (told := soft.get(row, "")).isdecimal() else None for name, row in _LIMITS.items()}
+
+
+_NAME = 26
+"""Columns of the name of a limit."""
 
 
 def _fields(text: str) -> dict[str, str]:

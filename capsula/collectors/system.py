@@ -1,11 +1,10 @@
 """The system around a command: its release, kernel and C library, the container it is in, and what that allows it."""
 
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-from attrs import asdict, frozen
 from returns.result import Success, safe
 
 from capsula.core.config import Config
@@ -16,8 +15,7 @@ IMAGE = "CAPSULA_IMAGE"
 """The variable that tells which image a container was made of: nothing inside of it can."""
 
 
-@frozen
-class Container:
+class Container(NamedTuple):
     """The container that the system is in."""
 
     kind: str
@@ -26,8 +24,7 @@ class Container:
     """As CAPSULA_IMAGE tells it."""
 
 
-@frozen
-class Limits:
+class Limits(NamedTuple):
     """What the control groups allow; none where there is no limit."""
 
     cpus: float | None
@@ -49,8 +46,8 @@ def observed(top: Path, environ: Mapping[str, str]) -> Fragment:
         "kernel": _text(top / "proc/sys/kernel/osrelease").strip() or os.uname().release,
         "libc": _libc(),
         "machine": os.uname().machine,
-        "container": asdict(container) if container else None,
-        "limits": asdict(_limits(top)),
+        "container": container._asdict() if container else None,
+        "limits": _limits(top)._asdict(),
     }
     if release:
         return Fragment({"release": release, **facts})
@@ -60,7 +57,7 @@ def observed(top: Path, environ: Mapping[str, str]) -> Fragment:
 def _release(top: Path) -> dict[str, Json]:
     """Return ``id``, ``version`` and ``name`` of the distribution, as far as they are told."""
     text = next(filter(None, (_text(top / place) for place in ("etc/os-release", "usr/lib/os-release"))), "")
-    told = {key: value.strip("\"'") for key, value in re.findall(r"^([A-Z_]+)=(.*)$", text, re.MULTILINE)}
+    told = {key: value.strip("\"'") for key, _, value in (line.partition("=") for line in text.splitlines())}
     keys = {"id": "ID", "version": "VERSION_ID", "name": "PRETTY_NAME"}
     return {name: told[key] for name, key in keys.items() if key in told}
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from hashlib import file_digest, sha256
 from hmac import compare_digest
 from pathlib import Path
+from typing import NamedTuple
 
-from attrs import asdict, frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.document import dumps, loads
@@ -22,8 +22,7 @@ FORMAT = 1
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
-@frozen
-class Sum:
+class Sum(NamedTuple):
     """What a file is."""
 
     size: int
@@ -31,8 +30,7 @@ class Sum:
     sha256: str
 
 
-@frozen
-class Signer:
+class Signer(NamedTuple):
     """A capsule that gets a manifest: where it stands, its id, its status, and the vault whose key signs."""
 
     directory: Path
@@ -56,7 +54,7 @@ def signed(signer: Signer, known: Mapping[str, Sum | None], coming: Mapping[str,
         "format": FORMAT,
         "id": signer.id,
         "status": signer.status,
-        "files": {path: asdict(sums[path]) for path in sorted(sums)},
+        "files": {path: sums[path]._asdict() for path in sorted(sums)},
     }
     proof = key(signer.vault).bind(lambda _: signature(signer.vault, _canonical(facts)))
     text = dumps({**facts, "signature": proof.value_or(None)})
@@ -69,11 +67,11 @@ def is_own(capsule: Path) -> bool:
 
     That its files are as the manifest says, ``integrity`` tells.
     """
-    vault = vault_of(capsule)
-    match _manifest(capsule):
-        case Success({"signature": str(claimed), **facts}) if vault:
-            return signature(vault, _canonical(facts)).map(lambda real: compare_digest(real, claimed)).value_or(False)
-    return False
+    vault, facts = vault_of(capsule), _manifest(capsule).value_or({})
+    claimed = facts.get("signature")
+    if vault is None or not isinstance(claimed, str) or not claimed.isascii():  # only such are compared in equal time
+        return False
+    return signature(vault, _canonical(facts)).map(lambda real: compare_digest(real, claimed)).value_or(False)
 
 
 def integrity(capsule: Path) -> tuple[Fault, ...]:

@@ -20,9 +20,10 @@ def test_these_do_not(name: str) -> None:
     assert not is_secret(name, "x")
 
 
-def test_a_password_in_a_url_makes_any_value_a_secret() -> None:
+def test_a_user_in_a_url_makes_any_value_a_secret() -> None:
     assert is_secret("PYTHON_INDEX", "https://me:word@host/simple")
-    assert not is_secret("PYTHON_INDEX", "https://host:8080/simple")
+    assert is_secret("PYTHON_INDEX", "x https://ghp_word@host/simple")
+    assert not is_secret("PYTHON_INDEX", "https://host:8080/simple?a@b")
 
 
 @pytest.mark.parametrize("name", ["OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "RAYON_NUM_THREADS", "TF_DETERMINISTIC_OPS"])
