@@ -118,6 +118,7 @@ from pathlib import Path
 from capsula.effects.files import written
 from capsula.effects.vault import building, published
 vault = Path(sys.argv[1], "vault")
+print("ready", flush=True)
 sys.stdin.read()
 aside = building(vault, os.urandom(16).hex()).unwrap()
 written(aside / "context.json", [sys.argv[2].encode()])
@@ -126,19 +127,21 @@ print(published(aside, vault, "a/same", datetime(2024, 2, 29), "fast").unwrap(),
 
 
 def test_processes_publish_the_same_name_at_the_same_moment(tmp_path: Path) -> None:
+    waiting, gate = os.pipe()
     processes = [
         subprocess.Popen(
             [sys.executable, "-c", PUBLISHING, str(tmp_path), str(number)],
-            stdin=subprocess.PIPE,
+            stdin=waiting,
             stdout=subprocess.PIPE,
             text=True,
         )
         for number in range(20)
     ]
+    os.close(waiting)
     for process in processes:
-        assert process.stdin is not None
-        process.stdin.close()
-        process.stdin = None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    os.close(gate)
 
     places = [process.communicate()[0] for process in processes]
 
