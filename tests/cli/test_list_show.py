@@ -267,6 +267,8 @@ def test_show_tells_what_is_known_of_a_run(tmp_path: Path) -> None:
         "  faults       context.json > environment_variables > UNSET: UNSET is not set",
         f"  holds        {capsule.directory}",
         "                 .capsula/manifest.json",
+        f"                 .capsula/source/{tmp_path.name}.pack",
+        f"                 .capsula/source/{tmp_path.name}.tar.gz",
         "                 context.json",
         "                 new.txt",
         "                 post-run-info.json",
