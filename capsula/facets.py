@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 ENTRY_POINTS = "capsula.facets"
 
+ASKING = frozenset({"cpu", "platform", "python_packages"})
+"""Those of ours that ask: the others need not be imported before the asks are started, and take their time to be."""
+
 _ALWAYS = ("root_directory", "cwd", "platform", "environment_variables", "git", "files")
 
 
@@ -39,8 +42,7 @@ def collectors(config: Config, without: Collection[str] = ()) -> dict[str, Colle
 
 def asks(config: Config, without: Collection[str] = ()) -> tuple[Ask, ...]:
     """Return all that the chosen facets must ask other programs."""
-    modules = [_module(name) for name in _chosen(config) if name not in without]
-    askers: list[Asker] = [module.asks for module in modules if hasattr(module, "asks")]
+    askers: list[Asker] = [_module(name).asks for name in _chosen(config) if name in ASKING and name not in without]
     ours = tuple(ask for asker in askers for ask in asker(config))
     return ours + tuple(ask for name in _foreign(config) for ask in _questions(name, config))
 

@@ -4,8 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias
+
+from capsula import collectors, facets
 
 FACET = """
 from returns.result import Success
@@ -139,3 +142,14 @@ def collected(site: Path, tables: dict[str, dict[str, str]]) -> Collection:
     done = subprocess.run(command, env=environ, cwd=site, check=True, capture_output=True)
     facts, faults, looked = json.loads(done.stdout)
     return facts, faults, looked
+
+
+def test_the_facets_that_ask_are_known_beforehand() -> None:
+    modules = {
+        path.stem: import_module(f"capsula.collectors.{path.stem}")
+        for path in Path(collectors.__path__[0]).glob("*.py")
+    }
+
+    asking = {name for name, module in modules.items() if hasattr(module, "asks")}
+
+    assert asking == facets.ASKING
