@@ -136,8 +136,8 @@ class _Found:
 
 def _of_repository(repository: pygit2.Repository, place: _Place) -> Fragment:
     index, tree = indexed(_bytes(Path(repository.path, "index"))), _head_tree(repository)
-    head = str(repository.head.target) if tree else None
-    staged = _from_head_to_index(repository, tree) if tree else set(index.files)
+    head = None if tree is None else str(repository.head.target)
+    staged = set(index.files) if tree is None else _from_head_to_index(repository, tree)
     walked = _from_index_to_work_tree(repository)
     repositories, own = _inside(walked, index, place)
     without = place.without | repositories | own

@@ -276,3 +276,13 @@ def test_collecting_wants_the_archive_made_and_makes_none(top: Path, tmp_path: P
     assert [archive.paths for archive in archives] == [(b"new",)]
     assert tree(tmp_path) == before
     assert fragment.faults == ()
+
+
+def test_an_empty_commit_is_a_commit(tmp_path: Path) -> None:
+    top = repository(tmp_path / "project", {})
+    write(top, {"new": b"x"})
+
+    fragment = captured(config(top), tmp_path / "capsule")
+    put_back(fragment, tmp_path / "capsule", top, tmp_path / "fresh").unwrap()
+
+    assert told(fragment, "head") == head(top) == head(tmp_path / "fresh")
