@@ -146,7 +146,10 @@ def record(name: str, value: object) -> None:
         >>> record("loss", 0.25)
     """
     here = current(os.environ)
-    if here is None:
+    if type(name) is not str:
+        wrong = f"the name of a record is a text, not a {type(name).__name__}; the value was not recorded"
+        warn((Fault("mistake", wrong),), stacklevel=3)
+    elif here is None:
         warn((_DOUBT,) if is_doubtful() else (), stacklevel=3)
     elif not here.is_spare:
         warn(_recorded(here, name, value), stacklevel=3)

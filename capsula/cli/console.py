@@ -3,7 +3,9 @@
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Literal, TextIO
 
 from attrs import field, frozen
@@ -18,19 +20,29 @@ Style = Literal["bold", "dim", "red", "green", "yellow"]
 _CODES: Mapping[str, str] = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
+class UnwritableError(Exception):
+    """Standard output takes nothing, as on a full disk."""
+
+
 @frozen
 class Console:
     """Standard output for what was asked for, standard error for all that is said beside it."""
 
     quiet: bool = False
     report: Report = silent
-    _stdout: TextIO = field(factory=lambda: sys.stdout)
-    _stderr: TextIO = field(factory=lambda: sys.stderr)
+    _stdout: TextIO = field(factory=lambda: _open(sys.stdout))
+    _stderr: TextIO = field(factory=lambda: _open(sys.stderr))
     _environ: Mapping[str, str] = field(factory=lambda: os.environ)
 
     def out(self, text: str) -> None:
         """Print what was asked for, and a line's end."""
-        self._stdout.write(text + "\n")
+        with _unwritable():
+            self._stdout.write(text + "\n")
+
+    def flush(self) -> None:
+        """Have all that was printed be where it belongs, or raise ``UnwritableError``."""
+        with _unwritable():
+            self._stdout.flush()
 
     def error(self, text: str) -> None:
         """Say what went wrong, on standard error."""
@@ -86,7 +98,24 @@ def safe(text: str) -> str:
 
 
 def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte that is not UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def _open(stream: TextIO | None) -> TextIO:
+    """Return the stream, or one that drops all where the caller has closed it."""
+    return stream or Path(os.devnull).open("w")  # it lives as long as the process
+
+
+@contextmanager
+def _unwritable() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UnwritableError(error.strerror) from error
 
 
 def _painted(text: str, style: Style) -> str:

@@ -105,14 +105,26 @@ def _run(name: str, words: Sequence[str], options: Namespace) -> int:
         front, options.command = split(words, VALUED | valued)
         parser.parse_args(front, options)
 
-    from capsula.cli.console import Console
+    from capsula.cli.console import Console, UnwritableError
     from capsula.cli.log import reporter
 
+    console = Console(quiet=options.quiet, report=reporter(options.log_level))
     try:
-        return command.run(options, Console(quiet=options.quiet, report=reporter(options.log_level)))
+        status = command.run(options, console)
+        console.flush()
     except BrokenPipeError:  # the reader of our output went away, which is its right
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         return 128 + signal.SIGPIPE
+    except UnwritableError as error:
+        _silence()
+        console.error(f"standard output: {error}")
+        return 1
+    return status
+
+
+def _silence() -> None:
+    """Drop what is still to be written to standard output: nobody can have it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _parser() -> Parser:

@@ -13,6 +13,7 @@ from capsula.core.naming import memorable
 from capsula.core.strict import conflicts, item_mistakes
 from capsula.effects.process import die_as
 from capsula.flows.monitor import REFUSED, Monitored, monitor
+from capsula.flows.run import AFTER
 
 _TOLD = 3
 """Faults that the line names."""
@@ -39,7 +40,9 @@ def arguments(parser: ArgumentParser) -> None:
         "-i", "--item", action="append", default=[], metavar="ITEM", help="keep the files of this item; may be repeated"
     )
     parser.add_argument("--strict", action="store_true", help="do not run the command if not all can be recorded")
-    parser.add_argument("--json-file", type=Path, metavar="PATH", help="write an account of the run to a new file")
+    parser.add_argument(
+        "--json-file", type=Path, metavar="PATH", help="write an account of the run to a new JSON file"
+    )
 
 
 def run(options: Namespace, console: Console) -> int:
@@ -58,6 +61,8 @@ def run(options: Namespace, console: Console) -> int:
     if mistakes:
         console.mistakes(mistakes)
         return MISTAKE
+    if options.json_file and not _is_free(options.json_file, console):
+        return MISTAKE
     monitored = monitor(config, items, strict=options.strict, report=console.report)
     _tell(monitored, console)
     if options.json_file:
@@ -66,6 +71,16 @@ def run(options: Namespace, console: Console) -> int:
         console.error("the command was not run, as --strict asks")
         return REFUSED
     return die_as(monitored.outcome)
+
+
+def _is_free(file: Path, console: Console) -> bool:
+    """Make the file of the account before anything runs; one that is there is somebody's."""
+    try:
+        file.touch(0o600, exist_ok=False)
+    except OSError as error:
+        console.error(safe(f"--json-file: {file} cannot be made: {error.strerror}"))
+        return False
+    return True
 
 
 def _tell(monitored: Monitored, console: Console) -> None:
@@ -79,7 +94,8 @@ def _tell(monitored: Monitored, console: Console) -> None:
     name = memorable(monitored.capsule.header.id)
     if lost and not console.quiet:
         more = f"; and {len(lost) - _TOLD} more" if len(lost) > _TOLD else ""
-        console.error(safe(f"not all is recorded: {'; '.join(lost[:_TOLD])}{more}; `capsula show {name}` tells all"))
+        hint = f"; `capsula show {name}` tells all" if (monitored.capsule.directory / AFTER).exists() else ""
+        console.error(safe(f"not all is recorded: {'; '.join(lost[:_TOLD])}{more}{hint}"))
     place = safe(str(monitored.capsule.directory))
     console.note(f"kept {name} in {place} ({monitored.seconds:.2f} s); next: capsula show {name}")
 
@@ -93,6 +109,7 @@ def _write(file: Path, monitored: Monitored, console: Console) -> None:
         "faults": [fault.as_facts() for fault in monitored.faults],
     }
     try:
-        file.write_text(json.dumps(facts, indent=4) + "\n", encoding="utf-8")
+        with file.open("r+", encoding="utf-8") as account_of_run:
+            account_of_run.write(json.dumps(facts, indent=4) + "\n")
     except OSError as error:
         console.error(safe(f"{file} could not be written: {error.strerror}"))

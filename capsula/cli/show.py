@@ -100,6 +100,7 @@ def _parts(capsule: Inspected) -> Iterator[tuple[str, Sequence[str]]]:
     yield "environment", _bounded([f"{line(k)}={line(v)}" for k, v in _entries(context.get("environment_variables"))])
     yield "files", _bounded([_file(path, facts) for path, facts in _entries(context.get("files"))])
     yield "afterwards", _bounded([_file(path, facts) for path, facts in _entries(after.get("files"))])
+    yield "outputs", _bounded([_output(path, facts) for path, facts in _entries(after.get("outputs"))])
     yield "python", _python(context)
     yield "cpu", _texts(part(context, "cpu", "brand_raw"))
     yield "records", _bounded([f"{line(name)} = {line(value)}" for name, value in _entries(after.get("records"))])
@@ -132,6 +133,11 @@ def _checkout(name: str, facts: Json) -> str:
     changes = [f"{line(count)} {line(kind)}" for kind, count in _entries(part(facts, "changes")) if count]
     dirty = [f"dirty ({', '.join(changes)})" if changes else "dirty"] if part(facts, "dirty") else []
     return f"{line(name)}: {', '.join([f'{commit} on {line(branch)}' if branch else commit, *dirty])}"
+
+
+def _output(path: str, facts: Json) -> str:
+    change = part(facts, "change")
+    return f"{line(path)}: removed" if change == "removed" else f"{_file(path, facts)}, {line(change)}"
 
 
 def _file(path: str, facts: Json) -> str:

@@ -34,7 +34,7 @@ def style(state: str) -> Style:
 
 def terminal_width() -> int | None:
     """Return the columns of the terminal that standard output is, if it is one."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    return shutil.get_terminal_size().columns if sys.stdout and sys.stdout.isatty() else None
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[list[str]]:

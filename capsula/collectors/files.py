@@ -5,7 +5,6 @@ import stat
 from collections.abc import Callable, Iterator
 from fnmatch import fnmatchcase
 from functools import cache
-from hashlib import file_digest
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,11 +13,11 @@ from attrs import frozen
 from returns.result import Failure, Result, Success, safe
 
 from capsula.core.config import Config
-from capsula.core.digest import hasher
+from capsula.core.digest import file_facts
 from capsula.core.effect import Keep
-from capsula.core.fault import Fault, Json, fault_of
+from capsula.core.fault import Fault, fault_of
 from capsula.core.fragment import Answer, Fragment, gather
-from capsula.core.settings import FileSettings, HashAlgorithm
+from capsula.core.settings import FileSettings
 
 if TYPE_CHECKING:
     from pygit2 import Repository
@@ -27,16 +26,6 @@ _GLOB = frozenset("*?[")
 _ANY_DEPTH = "**"
 _OF_CAPSULES = frozenset({"outside", "files"})
 _WITHOUT_WAITING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-
-
-@frozen
-class FileFacts:
-    """The facts of a file that is not kept."""
-
-    hash_algorithm: HashAlgorithm | None
-    file_hash: str | None
-    size: int
-    """In bytes, as many as were hashed."""
 
 
 _Found: TypeAlias = tuple[Path, Fault | None]
@@ -106,7 +95,7 @@ def _entry(path: Path, wish: FileSettings, ground: _Ground) -> Answer:
         return Failure(Fault("not a file", f"{path} is not a regular file", "name a file, a directory or a glob"))
     if wish.move or wish.copy:
         return Success(_kept(path, wish, ground))
-    return _hashed(path, wish.hash)
+    return file_facts(path, wish.hash)
 
 
 def _kept(path: Path, wish: FileSettings, ground: _Ground) -> Fragment:
@@ -148,23 +137,6 @@ def _holder() -> _Holder:
         return holder(folder)
 
     return holder
-
-
-def _hashed(path: Path, algorithm: HashAlgorithm | None) -> Answer:
-    try:
-        with open(os.open(path, _WITHOUT_WAITING), "rb", buffering=0) as stream:
-            before = os.fstat(stream.fileno())
-            if not stat.S_ISREG(before.st_mode):
-                return Failure(Fault("not a file", f"{path} is not a regular file"))
-            digest = file_digest(stream, lambda: hasher(algorithm)).hexdigest() if algorithm else None
-            after = os.fstat(stream.fileno())
-            size = stream.tell() if algorithm else after.st_size
-    except OSError as error:
-        return Failure(fault_of(error, str(path)))
-    facts = FileFacts(algorithm, digest, size)
-    changed = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
-    told: dict[str, Json] = {"hash_algorithm": facts.hash_algorithm, "file_hash": facts.file_hash, "size": facts.size}
-    return Success(Fragment({**told, "changed_while_read": True} if changed else told))
 
 
 def _below(folder: Path, ground: _Ground) -> Iterator[_Found]:

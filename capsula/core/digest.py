@@ -3,19 +3,22 @@
 import hashlib
 import os
 import stat
+from errno import EAGAIN
+from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from attrs import frozen
 from returns.result import Failure, Success
 
-from capsula.core.fault import Fault, fault_of
+from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, Fragment
 from capsula.core.settings import HashAlgorithm
 
 if TYPE_CHECKING:
     from hashlib import _Hash
 
+_CHUNK = 256 * 1024
 _WITHOUT_WAITING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -35,14 +38,31 @@ def hasher(algorithm: HashAlgorithm) -> "_Hash":
 
 
 def file_facts(path: Path, algorithm: HashAlgorithm | None) -> Answer:
-    """Return the facts of a regular file: its size, and its hash if there is an algorithm."""
+    """Return the facts of a regular file: its size, and its hash if there is an algorithm.
+
+    ``changed_while_read`` is told of a file that was.
+    """
     try:
         with open(os.open(path, _WITHOUT_WAITING), "rb", buffering=0) as stream:  # a FIFO would wait for a writer
-            status = os.fstat(stream.fileno())
-            if not stat.S_ISREG(status.st_mode):
+            before = os.fstat(stream.fileno())
+            if not stat.S_ISREG(before.st_mode):
                 return Failure(Fault("not a file", f"{path} is not a regular file"))
-            digest = hashlib.file_digest(stream, lambda: hasher(algorithm)).hexdigest() if algorithm else None
+            digest = _digest(stream, algorithm) if algorithm else None
+            after = os.fstat(stream.fileno())
+            size = stream.tell() if algorithm else after.st_size
     except OSError as error:
         return Failure(fault_of(error, str(path)))
-    facts = FileFacts(algorithm, digest, status.st_size)
-    return Success(Fragment({"hash_algorithm": facts.hash_algorithm, "file_hash": facts.file_hash, "size": facts.size}))
+    facts = FileFacts(algorithm, digest, size)
+    changed = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
+    told: dict[str, Json] = {"hash_algorithm": facts.hash_algorithm, "file_hash": facts.file_hash, "size": facts.size}
+    return Success(Fragment({**told, "changed_while_read": True} if changed else told))
+
+
+def _digest(stream: FileIO, algorithm: HashAlgorithm) -> str:
+    digest = hasher(algorithm)
+    buffer = memoryview(bytearray(_CHUNK))
+    while length := stream.readinto(buffer):
+        digest.update(buffer[:length])
+    if length is None:  # some files below /proc would wait for ever for what comes next
+        raise BlockingIOError(EAGAIN, "it has no end that could be waited for")
+    return digest.hexdigest()

@@ -95,6 +95,8 @@ def vault_flaw(directory: str, root: Path) -> str | None:
     """Judge the vault's path, which may lie anywhere but around the root."""
     if flaw := text_flaw(directory):
         return flaw
+    if directory.startswith("~"):
+        return "begins with ~, which only a shell expands; write the whole path"
     vault, top = placed(directory, root), placed("", root)
     if vault == top:
         return "is the root directory itself"

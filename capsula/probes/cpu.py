@@ -7,6 +7,7 @@ it is not measured. That relies on private names (so its version is pinned), and
 
 import json
 import multiprocessing
+import os
 import sys
 
 from cpuinfo import cpuinfo
@@ -14,6 +15,7 @@ from cpuinfo import cpuinfo
 
 def main() -> None:
     """Print the answer."""
+    os.environ.setdefault("PATH", os.defpath)  # py-cpuinfo takes for granted that there is one
     multiprocessing.set_start_method("fork")  # py-cpuinfo was written for it, and its child inherits the change
     if _clock_is_known():
         cpuinfo.CPUID.get_raw_hz = lambda _cpuid: 0

@@ -200,7 +200,7 @@ def test_a_file_that_git_tracks_is_copied_instead_of_moved_and_said_so(project: 
     assert done.returncode == 0
     assert (project / "code.py").read_text() == "print(1)\n"
     assert (only_capsule(project) / "code.py").read_text() == "print(1)\n"
-    assert "git tracks" in done.stderr
+    assert "is tracked by git, and was copied instead of moved" in done.stderr
     assert faults(document(only_capsule(project), "context.json")) == [(("files", "code.py", "moved"), "copied")]
 
 

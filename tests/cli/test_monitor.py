@@ -445,3 +445,31 @@ def test_streams_that_are_one_file_stay_in_order_and_are_kept_as_one(project: Pa
     after = document(only_capsule(project), "post-run-info.json")
     assert (project / "both.txt").read_text() == "1\n2\n3\n"
     assert (after["stdout"], after["stderr"], after["merged"]) == ("1\n2\n3\n", "", True)
+
+
+def test_an_account_is_never_written_over_a_file(project: Path) -> None:
+    (project / "precious").write_text("precious")
+
+    taken = capsula("monitor", "--json-file", "precious", "touch", "ran", cwd=project)
+    nowhere = capsula("monitor", "--json-file", "no/such/folder", "touch", "ran", cwd=project)
+
+    assert (taken.returncode, nowhere.returncode, "ran" in files(project)) == (125, 125, False)
+    assert (project / "precious").read_text() == "precious"
+
+
+def test_an_interruption_before_the_command_starts_is_no_traceback(project: Path) -> None:
+    os.mkfifo(project / "ready")
+    configure(project, 'pre-capture-commands = ["echo > ready; sleep 60"]\n')
+
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "capsula", "monitor", "touch", "ran"],
+        cwd=project,
+        env=environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    (project / "ready").read_text()
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=PATIENCE)
+
+    assert (process.returncode, told, "ran" in files(project)) == (-signal.SIGINT, "", False)
