@@ -5,24 +5,33 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
+from hashlib import sha256
 from itertools import chain, count
 from pathlib import Path
+from time import time
 
 from returns.result import Failure, Result, Success
 
-from capsula.core.fault import Fault, fault_of
+from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.settings import Durability
 from capsula.effects.files import all_synchronised, folders, synchronised, written
+from capsula.effects.surroundings import process, started
 
 OWN = ".capsula"
+
+PATIENCE = 3600.0
+"""Seconds that something half-built is left alone, whatever its name says: process ids are not alike everywhere."""
+
+_PARTS = 5
 
 
 def building(vault: Path, identity: str) -> Result[Path, Fault]:
     """Make the vault if need be, and a private directory in it where a capsule is built aside."""
-    aside = vault / OWN / "building" / identity
+    aside = vault / OWN / "building" / f"{_builder()}-{identity}"
     try:
         folders(vault)
         _hidden_from_git(vault)
+        _swept(aside.parent)
         folders(aside / OWN)
     except OSError as error:
         discarded(aside)
@@ -49,6 +58,32 @@ def published(aside: Path, vault: Path, template: str, moment: datetime, durabil
 def discarded(aside: Path) -> None:
     """Remove what was built aside; what cannot be removed stays, and disturbs nothing."""
     shutil.rmtree(aside, ignore_errors=True)
+
+
+def _builder() -> str:
+    """Return what tells who builds: the host, since when it runs, the process, and since when that does."""
+    me = process()
+    return "-".join((_short(me["host"]), _short(me["boot_id"]), str(me["pid"]), str(me["started"])))
+
+
+def _short(text: Json) -> str:
+    return sha256(str(text).encode("utf-8", "backslashreplace")).hexdigest()[:8]
+
+
+def _swept(building: Path) -> None:
+    """Remove what processes of this host have left that were killed while they built."""
+    host, boot, *_ = _builder().split("-")
+    with suppress(OSError):
+        for left in building.iterdir():
+            parts = left.name.split("-")
+            is_old = time() - left.stat().st_mtime > PATIENCE
+            if len(parts) == _PARTS and parts[0] == host and is_old and not _lives(parts, boot):
+                discarded(left)
+
+
+def _lives(parts: list[str], boot: str) -> bool:
+    _, since, pid, start, _ = parts
+    return since == boot and pid.isdecimal() and str(started(int(pid))) == start
 
 
 def _hidden_from_git(vault: Path) -> None:

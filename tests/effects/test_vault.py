@@ -198,10 +198,26 @@ def test_a_vault_is_private_whatever_the_umask(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", UNDER_A_UMASK, str(vault)], check=True, timeout=60)
 
     found = [vault, *vault.rglob("*")]
-    assert {path.name: mode(path) for path in found} == {
+    assert {path.name.rpartition("-")[2]: mode(path) for path in found} == {
         "vault": 0o700,
         ".gitignore": 0o600,
         ".capsula": 0o700,
         "building": 0o700,
         "id": 0o700,
     }
+
+
+def test_what_a_killed_process_left_half_built_is_swept_after_a_while(tmp_path: Path) -> None:
+    vault = tmp_path / "vault"
+    script = "import os, sys; from pathlib import Path; from capsula.effects.vault import building; "
+    script += "print(building(Path(sys.argv[1]), 'a' * 32).unwrap(), flush=True); os.kill(os.getpid(), 9)"
+    killed = subprocess.run([sys.executable, "-c", script, vault], stdout=subprocess.PIPE, text=True, check=False)
+    left = Path(killed.stdout.strip())
+    mine = building(vault, "b" * 32).unwrap()
+    recent = left.is_dir()
+    for folder in (left, mine):
+        os.utime(folder, (0, 0))
+
+    building(vault, "c" * 32)
+
+    assert (recent, left.exists(), mine.is_dir()) == (True, False, True)
