@@ -25,11 +25,14 @@ from capsula.core.repository import (
     GITLINK,
     TROUBLE,
     Entry,
+    compared,
     holder,
     opened,
     remarkable,
+    sound_index,
     top_directory,
     trouble,
+    unreadable,
 )
 
 MOST_UNTRACKED = 10_000
@@ -120,24 +123,29 @@ def _file_name(name: str) -> str:
 
 
 def _captured(repository: pygit2.Repository, name: str, path: str, config: Config) -> Answer:
-    read: Result[Fragment, Exception] = safe(exceptions=TROUBLE)(_fragment)(repository, name, path, config)
+    return sound_index(repository).bind(lambda index: _understood(repository, index, name, path, config))
+
+
+def _understood(repository: pygit2.Repository, index: bytes, name: str, path: str, config: Config) -> Answer:
+    read: Result[Fragment, Exception] = safe(exceptions=TROUBLE)(_fragment)(repository, index, name, path, config)
     return read.alt(lambda error: trouble(error, Path(repository.path)))
 
 
-def _fragment(repository: pygit2.Repository, name: str, path: str, config: Config) -> Fragment:
+def _fragment(repository: pygit2.Repository, index: bytes, name: str, path: str, config: Config) -> Fragment:
     top = top_directory(repository)
     sha, branch = _head(repository)
     if top is None:
         bare = Checkout(path, sha, branch, _remotes(repository), False, Changes(0, 0, 0), (), bare=True)
         return Fragment(_facts(bare))
-    entries = remarkable(_bytes(Path(repository.path, "index")))
-    work = _work(repository, top, {entry.path for entry in entries if entry.intended})
+    entries = remarkable(index)
+    work = _work(repository, top, entries)
     vault = config.vault.resolve()
     untracked = sorted(os.fsdecode(path) for path in work.untracked if not _is_in(vault, top, top / os.fsdecode(path)))
     submodules = _submodules(repository, top, entries, work.dirty_submodules)
     attributes = _attribute_files(repository, top, entries, work, config.surroundings.environ)
     conversions = _conversions(repository, top, attributes)
-    changes = Changes(_count(work.staged), _count(work.unstaged), len(untracked), len(work.conflicts))
+    unstaged = len({*_paths(work.unstaged), *work.unreadable})
+    changes = Changes(len(_paths(work.staged)), unstaged, len(untracked), len(work.conflicts))
     checkout = Checkout(
         path,
         sha,
@@ -149,11 +157,17 @@ def _fragment(repository: pygit2.Repository, name: str, path: str, config: Confi
         untracked_left_out=len(untracked[MOST_UNTRACKED:]),
         submodules=tuple(found.unwrap() for found in submodules.values() if isinstance(found, Success)),
         worktree=_linked_worktree(repository),
-        caveats=(*conversions, *_hidden(entries), *_inside(work.dirty_submodules)),
+        caveats=(
+            *conversions,
+            *_hidden(entries, work.absent),
+            *_closed(work.unreadable),
+            *_inside(work.dirty_submodules),
+        ),
     )
     faults = [
         found.failure().under("submodules", place) for place, found in submodules.items() if isinstance(found, Failure)
     ]
+    faults += (fault.under("unreadable", os.fsdecode(path)) for path, fault in work.unreadable.items())
     return Fragment(_facts(checkout), (_patches(name, top, work),), tuple(faults))
 
 
@@ -166,8 +180,8 @@ def _facts(checkout: Checkout) -> dict[str, Json]:
     return facts
 
 
-def _count(changes: Iterable["_Change"]) -> int:
-    return len({change.path for change in changes})
+def _paths(changes: Iterable["_Change"]) -> set[bytes]:
+    return {change.path for change in changes}
 
 
 @frozen
@@ -195,27 +209,42 @@ class _Work:
     untracked: tuple[bytes, ...]
     conflicts: frozenset[bytes]
     dirty_submodules: frozenset[bytes]
+    absent: frozenset[bytes]
+    """The files that git was told not to have, and that are not there."""
+    unreadable: Mapping[bytes, Fault]
+    """The files of which no change is told, because they cannot be read; sorted."""
 
 
-def _work(repository: pygit2.Repository, top: Path, intended: set[bytes]) -> _Work:
-    staged, found = _from_head_to_index(repository), _from_index_to_work_tree(repository)
-    untracked = tuple(change.path for change in found if change.kind is DeltaStatus.UNTRACKED)
+def _work(repository: pygit2.Repository, top: Path, entries: list[Entry]) -> _Work:
+    staged = _from_head_to_index(repository)
+    found, closed = _from_index_to_work_tree(repository)
+    sparse = {entry.path for entry in entries if entry.sparse}
+    absent = {change.path for change in found if change.kind is DeltaStatus.DELETED and change.path in sparse}
+    untracked = tuple(
+        change.path for change in found if change.kind is DeltaStatus.UNTRACKED and change.path not in closed
+    )
     conflicts = {change.path for change in (*staged, *found) if change.kind is DeltaStatus.CONFLICTED}
-    without_content = conflicts | intended
+    without_content = conflicts | {entry.path for entry in entries if entry.intended}
+    tracked = [change for change in found if change.kind is not DeltaStatus.UNTRACKED and change.path not in absent]
+    closed |= unreadable(top, _paths(tracked) | without_content)
     unstaged = [
         change
-        for change in found
-        if change.kind is not DeltaStatus.UNTRACKED
-        and change.path not in without_content
+        for change in tracked
+        if change.path not in without_content
+        and change.path not in closed
         and not _is_kept_elsewhere(repository, top, change)
     ]
-    unstaged += (change for path in sorted(without_content) for change in _past_the_index(repository, top, path))
+    unstaged += (
+        change for path in sorted(without_content - closed.keys()) for change in _past_the_index(repository, top, path)
+    )
     return _Work(
         tuple(change for change in staged if change.path not in without_content),
         tuple(unstaged),
         untracked,
         frozenset(conflicts),
         frozenset(change.path for change in unstaged if change.is_submodule and _is_dirty(change.patch())),
+        frozenset(absent),
+        {path: closed[path] for path in sorted(closed)},
     )
 
 
@@ -229,10 +258,11 @@ def _from_head_to_index(repository: pygit2.Repository) -> list[_Change]:
     return _changes(_head_tree(repository).diff_to_index(repository.index, _TEXT_AND_BINARY, _CONTEXT_LINES, 0))
 
 
-def _from_index_to_work_tree(repository: pygit2.Repository) -> list[_Change]:
-    """One walk of the work tree gives both what changed and what is not tracked."""
+def _from_index_to_work_tree(repository: pygit2.Repository) -> tuple[list[_Change], dict[bytes, Fault]]:
+    """One walk of the work tree gives what changed, what is not tracked, and what cannot be read."""
     flags = _TEXT_AND_BINARY | DiffOption.INCLUDE_UNTRACKED | DiffOption.RECURSE_UNTRACKED_DIRS
-    return _changes(repository.diff(flags=flags, context_lines=_CONTEXT_LINES, interhunk_lines=0))
+    diff, closed = compared(repository, flags)
+    return _changes(diff), closed
 
 
 def _changes(diff: pygit2.Diff) -> list[_Change]:
@@ -366,8 +396,11 @@ def _conversions(repository: pygit2.Repository, top: Path, attribute_files: Iter
     if carriage_returns.lower() not in _OFF:
         yield f"core.autocrlf={carriage_returns}: {_CONVERTED}"
     for file in attribute_files:
-        if words := sorted(_converting(_bytes(file))):
-            shown = file.relative_to(top) if file.is_relative_to(top) else file
+        shown = file.relative_to(top) if file.is_relative_to(top) else file
+        read: Result[bytes, Exception] = safe(exceptions=(OSError,))(_bytes)(file)
+        if isinstance(read, Failure):
+            yield f"{shown}: cannot be read: if it asks for conversions, {_CONVERTED}"
+        elif words := sorted(_converting(read.unwrap())):
             yield f"{shown}: {', '.join(words)}: {_CONVERTED}"
 
 
@@ -403,9 +436,14 @@ def _bytes(path: Path) -> bytes:
     return path.read_bytes() if path.is_file() else b""
 
 
-def _hidden(entries: list[Entry]) -> tuple[str, ...]:
-    hidden = [os.fsdecode(entry.path) for entry in entries if entry.hidden]
+def _hidden(entries: list[Entry], absent: frozenset[bytes]) -> tuple[str, ...]:
+    hidden = [os.fsdecode(entry.path) for entry in entries if entry.hidden and entry.path not in absent]
     return (f"git was told not to look at {_some(hidden)}: changes there are not in the patches",) if hidden else ()
+
+
+def _closed(unreadable: Iterable[bytes]) -> tuple[str, ...]:
+    paths = [os.fsdecode(path) for path in unreadable]
+    return (f"{_some(paths)} cannot be read: changes there are not in the patches",) if paths else ()
 
 
 def _inside(dirty_submodules: frozenset[bytes]) -> tuple[str, ...]:

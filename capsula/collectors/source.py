@@ -21,12 +21,12 @@ from returns.result import Failure, Result, Success, safe
 from capsula.core.config import Config
 from capsula.core.content import KINDS, Content, content
 from capsula.core.effect import Archive, Effect, Seal, Share, Source
-from capsula.core.fault import Fault, Json
+from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.index import Index, indexed
 from capsula.core.pack import Leaf, packed
 from capsula.core.remote import without_secrets
-from capsula.core.repository import TROUBLE, holder, opened, top_directory, trouble
+from capsula.core.repository import TROUBLE, compared, holder, opened, sound_index, top_directory, trouble
 from capsula.core.settings import SourceSettings
 from capsula.core.tree import WORKSPACE, Entries, Ignored, Kept, Missed, Tree, digest, facts, is_secret, secrets
 from capsula.core.walk import MOST_FILES, below, rest
@@ -107,7 +107,11 @@ def _ignores(repository: pygit2.Repository, top: Path, directory: Path) -> bool:
 def _captured(repository: pygit2.Repository, place: _Place) -> Answer:
     if top_directory(repository) is None:
         return Failure(Fault("no work tree", f"{repository.path} has no work tree"))
-    read: Result[Fragment, Exception] = safe(exceptions=TROUBLE)(_of_repository)(repository, place)
+    return sound_index(repository).bind(lambda index: _understood(repository, indexed(index), place))
+
+
+def _understood(repository: pygit2.Repository, index: Index, place: _Place) -> Answer:
+    read: Result[Fragment, Exception] = safe(exceptions=TROUBLE)(_of_repository)(repository, index, place)
     return read.alt(lambda error: trouble(error, Path(repository.path)))
 
 
@@ -134,8 +138,8 @@ class _Found:
         return {*self.withheld, *self.left_out}
 
 
-def _of_repository(repository: pygit2.Repository, place: _Place) -> Fragment:
-    index, tree = indexed(_bytes(Path(repository.path, "index"))), _head_tree(repository)
+def _of_repository(repository: pygit2.Repository, index: Index, place: _Place) -> Fragment:
+    tree = _head_tree(repository)
     head = None if tree is None else str(repository.head.target)
     staged = set(index.files) if tree is None else _from_head_to_index(repository, tree)
     walked = _from_index_to_work_tree(repository)
@@ -158,7 +162,8 @@ def _of_repository(repository: pygit2.Repository, place: _Place) -> Fragment:
     gone = {path for path in suspects if path not in entries} - found.missed
     others = rest(os.fsencode(place.top) + b"/", entries.keys() | found.missed, without)
     found = evolve(found, left_out={**found.left_out, **_odd(others.odd)})
-    deleted = _texts(path for path in gone if in_head(path))
+    deleted = {path for path in gone if in_head(path)}
+    is_dirty = bool(found.changed or deleted - index.hidden)
     state = Tree(
         path=place.path,
         head=head,
@@ -166,14 +171,14 @@ def _of_repository(repository: pygit2.Repository, place: _Place) -> Fragment:
         digest="",
         files=0,
         size=0,
-        deleted=deleted,
+        deleted=_texts(deleted),
         directories=_texts({*others.directories, *_parents(found.missed, entries)}),
         ignored=tuple(Ignored(os.fsdecode(path), others.ignored[path]) for path in sorted(others.ignored)),
         ignored_beyond=bool(others.beyond),
         caches=_texts(others.caches),
         repository=_common_directory(repository),
         published=published,
-        describe=_described(repository, is_dirty=bool(found.changed or deleted)) if head else None,
+        describe=_described(repository, is_dirty=is_dirty) if head else None,
         remotes=tuple(without_secrets(remote.url) for remote in repository.remotes if remote.url),
         hidden=_texts(index.hidden),
         converted=converted,
@@ -289,7 +294,11 @@ def _looked_at(clean: Entries, paths: Iterable[bytes], in_head: _InHead, place: 
     left_out: dict[bytes, Missed] = {}
     settings, seen = place.settings, _Ways(place.top)
     for path in sorted(paths):
-        status = seen.status(path)
+        try:
+            status = seen.status(path)
+        except OSError as error:
+            left_out[path] = Missed(os.fsdecode(path), fault_of(error, os.fspath(place.below(path))).message)
+            continue
         if status is None:
             continue
         before = in_head(path)
@@ -328,10 +337,14 @@ class _Ways:
         self._sound = {b""}
 
     def status(self, path: bytes) -> os.stat_result | None:
-        """Return the status of a file, link or odd thing; none of a directory, and where nothing is."""
+        """Return the status of a file, link or odd thing; none of a directory, and where nothing is.
+
+        Raises:
+            OSError: what is there cannot be told.
+        """
         try:
             status = os.lstat(self._top + path) if self._is_sound(path.rpartition(b"/")[0]) else None
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         return None if status is None or stat.S_ISDIR(status.st_mode) else status
 
@@ -419,9 +432,10 @@ def _from_head_to_index(repository: pygit2.Repository, tree: pygit2.Tree) -> set
 
 
 def _from_index_to_work_tree(repository: pygit2.Repository) -> set[bytes]:
-    """Return the paths that changed or are not tracked; a directory that is a repository ends with a slash."""
+    """Return the paths that changed, cannot be read or are not tracked; a repository ends with a slash."""
     flags = DiffOption.INCLUDE_UNTRACKED | DiffOption.RECURSE_UNTRACKED_DIRS | DiffOption.IGNORE_SUBMODULES
-    return _paths(repository.diff(flags=flags))
+    diff, unreadable = compared(repository, flags)
+    return _paths(diff) | unreadable.keys()
 
 
 def _paths(diff: pygit2.Diff) -> set[bytes]:
@@ -514,7 +528,12 @@ def _is_converted(repository: pygit2.Repository, index: Index, walked: set[bytes
         for path in (*index.files, *walked)
         if path.endswith(b".gitattributes")
     )
-    return any(_CONVERTING.search(_bytes(file)) for file in candidates)
+    return any(_may_convert(file) for file in candidates)
+
+
+def _may_convert(attributes: Path) -> bool:
+    read: Result[bytes, Exception] = safe(exceptions=(OSError,))(_bytes)(attributes)
+    return not isinstance(read, Success) or _CONVERTING.search(read.unwrap()) is not None
 
 
 def _setting(repository: pygit2.Repository, name: str) -> str:

@@ -2,15 +2,17 @@
 
 import os
 import re
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from struct import unpack_from
 
 import pygit2
 from attrs import frozen
-from pygit2.enums import RepositoryOpenFlag
+from pygit2.enums import DiffOption, RepositoryOpenFlag
 from returns.result import Failure, Result, Success, safe
 
+from capsula.core.content import reading
 from capsula.core.fault import Fault, fault_of
 
 TROUBLE = (pygit2.GitError, KeyError, ValueError, OSError)
@@ -58,6 +60,47 @@ def top_directory(repository: pygit2.Repository) -> Path | None:
     return Path(repository.workdir).resolve() if repository.workdir else None
 
 
+def sound_index(repository: pygit2.Repository) -> Result[bytes, Fault]:
+    """Return the index file once libgit2 has found it sound, so that it can be parsed; nothing where there is none.
+
+    Faults: ``unreadable``, and those of the operating system.
+    """
+    file = Path(repository.path, "index")
+    read: Result[bytes, Exception] = safe(exceptions=(OSError,))(file.read_bytes)()
+    if isinstance(read, Failure):
+        fault = trouble(read.failure(), file)
+        return Success(b"") if fault.kind == "missing" else Failure(fault)
+    if len(read.unwrap()) < _SHORTEST_INDEX:  # of which libgit2 says that there is none
+        return Failure(Fault("unreadable", f"{file} cannot be read: it is cut short"))
+    checked: Result[object, Exception] = safe(exceptions=TROUBLE)(lambda: repository.index)()
+    return checked.bind(lambda _: read).alt(lambda error: _unsound(error, file))
+
+
+def compared(repository: pygit2.Repository, flags: DiffOption) -> tuple[pygit2.Diff, dict[bytes, Fault]]:
+    """Return the diff from index to work tree, and the tracked files that it says nothing of: they cannot be read.
+
+    libgit2 itself makes no diff at all if there is one file that it has to read and cannot.
+    """
+    whole: Result[pygit2.Diff, Exception] = safe(exceptions=(pygit2.GitError,))(repository.diff)(flags=flags)
+    if isinstance(whole, Success):
+        return whole.unwrap(), {}
+    closed = unreadable(Path(repository.workdir), (os.fsencode(entry.path) for entry in repository.index))
+    if not closed:
+        raise whole.failure()
+    others = pygit2.Repository(repository.path, RepositoryOpenFlag.NO_SEARCH)  # its index is changed, and not written
+    conflicts = others.index.conflicts or ()
+    for path in map(os.fsdecode, closed):
+        if path not in conflicts:
+            others.index.remove(path)
+    return others.diff(flags=flags), closed
+
+
+def unreadable(top: Path, paths: Iterable[bytes]) -> dict[bytes, Fault]:
+    """Return why files cannot be read, for those paths below ``top`` where one is, or may be, and cannot."""
+    faults = {path: _obstacle(top / os.fsdecode(path)) for path in paths}
+    return {path: fault for path, fault in faults.items() if fault}
+
+
 def trouble(error: Exception, path: Path) -> Fault:
     """Return the fault that an error of libgit2 about the repository at ``path`` amounts to."""
     if isinstance(error, OSError):
@@ -76,6 +119,8 @@ class Entry:
     mode: int
     hidden: bool
     """Whether git was told not to look at the file: assume-unchanged or skip-worktree."""
+    sparse: bool
+    """Whether git was told not to have the file: skip-worktree."""
     intended: bool
     """Whether the file is only intended to be added: the index holds none of its content."""
 
@@ -128,7 +173,8 @@ def _entries(index: bytes) -> Iterator[Entry]:
             kept = len(path) - cut
         end = index.index(b"\0", name)
         path = path[:kept] + index[name:end]
-        yield Entry(path, mode, bool(flags & _ASSUME_UNCHANGED or more & _SKIP_WORKTREE), bool(more & _INTENT_TO_ADD))
+        sparse = bool(more & _SKIP_WORKTREE)
+        yield Entry(path, mode, sparse or bool(flags & _ASSUME_UNCHANGED), sparse, bool(more & _INTENT_TO_ADD))
         start = end + 1 if compressed else start + (end - start + 8 & ~7)
 
 
@@ -138,6 +184,26 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
         at += 1
         value = (value + 1 << 7) | (data[at] & 0x7F)
     return value, at + 1
+
+
+_SHORTEST_INDEX = 32
+"""Bytes of an index without entries."""
+
+
+def _unsound(error: Exception, file: Path) -> Fault:
+    remedy = "git sparse-checkout reapply --no-sparse-index" if "'sdir'" in str(error) else ""
+    return Fault("unreadable", f"{file} cannot be read: {error}", remedy)
+
+
+def _obstacle(path: Path) -> Fault | None:
+    try:
+        if stat.S_ISREG(path.lstat().st_mode):
+            with reading(os.fsencode(path)):
+                return None
+    except OSError as error:
+        fault = fault_of(error, str(path))
+        return None if fault.kind == "missing" else fault
+    return None
 
 
 def _opened(path: Path, flags: RepositoryOpenFlag) -> Result[pygit2.Repository, Fault]:

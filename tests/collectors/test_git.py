@@ -1,7 +1,13 @@
+import json
 import os
 import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -247,6 +253,39 @@ def test_files_that_git_was_told_not_to_look_at_are_a_caveat(tmp_path: Path, fla
     assert fact(fragment, "r", "changes") == {"staged": 0, "unstaged": 1, "untracked": 0}
 
 
+@pytest.mark.parametrize("version", ["3", "4"])
+def test_a_sparse_checkout_is_clean_while_nothing_in_it_changed(tmp_path: Path, version: str) -> None:
+    top = repository(tmp_path / "r", {"d/a": b"1\n", "e/a": b"1\n", "e/f/a": b"1\n", "a": b"1\n"})
+    git(top, "sparse-checkout", "set", "d")
+    git(top, "update-index", f"--index-version={version}")
+    clean = captured(top)
+    write(top, {"d/a": b"2\n"})
+
+    fragment = captured(top)
+
+    assert patches(clean) == {"r.diff": b""}
+    assert (fact(clean, "r", "dirty"), fact(clean, "r", "caveats")) == (False, None)
+    assert fact(fragment, "r", "changes") == {"staged": 0, "unstaged": 1, "untracked": 0}
+    assert given_back(top, tmp_path / "fresh", patches(fragment)) == {
+        "d/a": ("file", b"2\n"),
+        "e/a": ("file", b"1\n"),
+        "e/f/a": ("file", b"1\n"),
+        "a": ("file", b"1\n"),
+    }
+
+
+def test_a_file_that_a_sparse_checkout_has_nevertheless_is_a_caveat(tmp_path: Path) -> None:
+    top = repository(tmp_path / "r", {"d/a": b"1\n", "e/a": b"1\n", "e/b": b"1\n"})
+    git(top, "config", "sparse.expectFilesOutsideOfPatterns", "true")
+    git(top, "sparse-checkout", "set", "d")
+    write(top, {"e/a": b"2\n"})
+
+    fragment = captured(top)
+
+    assert fact(fragment, "r", "caveats") == ["git was told not to look at e/a: changes there are not in the patches"]
+    assert patches(fragment) == {"r.diff": b""}
+
+
 @pytest.mark.parametrize(
     ("file", "attributes", "told"),
     [
@@ -356,6 +395,149 @@ def test_a_repository_that_cannot_be_read_costs_only_itself(tmp_path: Path) -> N
         (("absent",), "missing"),
         (("../out",), "invalid name"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("kept", "reason"),
+    [(0, "it is cut short"), (14, "it is cut short"), (50, "invalid data in index - invalid entry")],
+)
+def test_an_index_that_was_cut_is_said_to_be_unreadable(tmp_path: Path, kept: int, reason: str) -> None:
+    top = repository(tmp_path / "r", {".gitattributes": b"* -text\n"})
+    index = top / ".git" / "index"
+    index.write_bytes(index.read_bytes()[:kept])
+
+    fragment = captured(top)
+
+    assert fragment == Fragment({}, faults=(Fault("unreadable", f"{index} cannot be read: {reason}", path=("r",)),))
+
+
+def test_an_index_that_counts_more_entries_than_it_has_is_said_to_be_unreadable(tmp_path: Path) -> None:
+    top = repository(tmp_path / "r", {".gitattributes": b"* -text\n"})
+    index = top / ".git" / "index"
+    whole = index.read_bytes()
+    index.write_bytes(whole[:8] + b"\0\0\0\7" + whole[12:])
+
+    fragment = captured(top)
+
+    assert [(fault.kind, fault.path) for fault in fragment.faults] == [("unreadable", ("r",))]
+
+
+def test_an_index_of_directories_is_said_to_be_unreadable_and_how_to_mend_it(tmp_path: Path) -> None:
+    top = repository(tmp_path / "r", {"d/a": b"1\n", "e/a": b"1\n"})
+    git(top, "sparse-checkout", "set", "--sparse-index", "d")
+    (fault,) = captured(top).faults
+
+    git(top, *fault.remedy.split()[1:])
+
+    assert (fault.kind, fault.path) == ("unreadable", ("r",))
+    assert fact(captured(top), "r", "dirty") is False
+
+
+READING = """
+import json, os, sys
+from pathlib import Path
+from tests.repositories import captured, patches
+if os.geteuid() == 0:
+    os.setgid(65534); os.setuid(65534)
+fragment = captured(Path(sys.argv[1]))
+faults = [(fault.kind, fault.message, fault.path) for fault in fragment.faults]
+kept = {name: patch.decode("latin-1") for name, patch in patches(fragment).items()}
+print(json.dumps([fragment.facts, faults, kept]))
+"""
+
+
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A directory that any user may come to, as they may not to those of pytest."""
+    with TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        yield Path(directory)
+
+
+@pytest.mark.parametrize("content", [b"other\n", b"2\n", b"1\n"], ids=["other size", "same size", "same content"])
+@pytest.mark.parametrize("state", ["changed", "staged", "intended", "conflicted"])
+def test_a_file_that_cannot_be_read_costs_only_itself(
+    tmp_path: Path, reachable: Path, content: bytes, state: str
+) -> None:
+    names = ["a", "b", "z", "d/closed", "d/open"]
+    top = repository(reachable / "r", {name: b"1\n" for name in names if (name, state) != ("b", "intended")})
+    if state == "conflicted":
+        _conflict(top, "b")
+    write(top, {"a": b"2\n", "b": content, "z": b"long\n", "d/closed": content, "d/open": b"2\n"})
+    if state == "staged":
+        git(top, "add", "b")
+    if state == "intended":
+        git(top, "add", "--intent-to-add", "b")
+    whole = given_back(top, tmp_path / "whole", patches(captured(top)))
+
+    facts, faults, kept = _captured_by_another_user(top, closed=["b", "d/closed"])
+
+    assert faults == [
+        ["forbidden", f"{top / name}: Permission denied", ["r", "unreadable", name]] for name in ("b", "d/closed")
+    ]
+    assert facts["r"]["changes"]["unstaged"] == 5
+    assert facts["r"]["untracked"] == []
+    assert facts["r"]["caveats"] == ["b, d/closed cannot be read: changes there are not in the patches"]
+    restored = given_back(top, tmp_path / "fresh", kept)
+    others = ("a", "z", "d/open")
+    assert {name: restored[name] for name in others} == {name: whole[name] for name in others}
+
+
+def test_a_directory_that_cannot_be_entered_is_not_taken_for_deleted(tmp_path: Path, reachable: Path) -> None:
+    top = repository(reachable / "r", {"a": b"1\n", "b": b"1\n", "d/a": b"1\n", "d/e/a": b"1\n"})
+    write(top, {"a": b"2\n", "b": b"2\n"})
+
+    facts, faults, kept = _captured_by_another_user(top, closed=["b", "d"])
+
+    assert [fault[2] for fault in faults] == [["r", "unreadable", name] for name in ("b", "d/a", "d/e/a")]
+    assert facts["r"]["untracked"] == []
+    assert given_back(top, tmp_path / "fresh", kept) == {
+        "a": ("file", b"2\n"),
+        "b": ("file", b"1\n"),
+        "d/a": ("file", b"1\n"),
+        "d/e/a": ("file", b"1\n"),
+    }
+
+
+def test_attributes_that_cannot_be_read_cost_only_themselves(tmp_path: Path, reachable: Path) -> None:
+    top = repository(reachable / "r", {"a": b"1\n", ".gitattributes": b"* -text\n", ".gitignore": b"*.o\n"})
+    write(top, {"a": b"2\n"})
+
+    facts, faults, kept = _captured_by_another_user(top, closed=[".gitattributes", ".gitignore"])
+
+    assert [fault[2] for fault in faults] == [["r", "unreadable", name] for name in (".gitattributes", ".gitignore")]
+    conversions, changes = facts["r"]["caveats"]
+    assert conversions.startswith(".gitattributes: cannot be read: if it asks for conversions, the patches hold")
+    assert changes == ".gitattributes, .gitignore cannot be read: changes there are not in the patches"
+    assert given_back(top, tmp_path / "fresh", kept)["a"] == ("file", b"2\n")
+
+
+def _conflict(top: Path, name: str) -> None:
+    git(top, "checkout", "--quiet", "-b", "other")
+    write(top, {name: b"theirs\n"})
+    commit(top)
+    git(top, "checkout", "--quiet", "main")
+    write(top, {name: b"ours\n"})
+    commit(top)
+    git(top, "merge", "other", check=False)
+
+
+def _captured_by_another_user(top: Path, closed: list[str]) -> tuple[Any, Any, dict[str, bytes]]:
+    """Return facts, faults and patches as a user finds them who may not read what is closed."""
+    for name in closed:
+        (top / name).chmod(0)
+    if os.geteuid() == 0:
+        for path in [top, *top.rglob("*")]:
+            os.chown(path, 65534, 65534, follow_symlinks=False)
+    home = {**os.environ, "HOME": os.devnull}
+    done = subprocess.run([sys.executable, "-c", READING, top], env=home, capture_output=True, text=True, check=False)
+    for path in [top, *top.rglob("*")] if os.geteuid() == 0 else ():
+        os.chown(path, 0, 0, follow_symlinks=False)
+    for name in closed:
+        (top / name).chmod(0o755)
+    assert done.returncode == 0, done.stderr
+    facts, faults, kept = json.loads(done.stdout)
+    return facts, faults, {name: patch.encode("latin-1") for name, patch in kept.items()}
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs: root")

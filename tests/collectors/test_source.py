@@ -9,6 +9,7 @@ import pytest
 
 from capsula.collectors.source import collect
 from capsula.core.effect import Archive
+from capsula.core.fault import Fault
 from capsula.core.fragment import graft
 from capsula.core.settings import SourceSettings
 from capsula.core.tree import WORKSPACE
@@ -214,8 +215,12 @@ def test_ignored_files_are_listed_within_a_budget(top: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs: root")
-def test_what_cannot_be_read_is_listed(top: Path, tmp_path: Path) -> None:
-    write(top, {"secret": b"x", "closed/x": b"x"})
+@pytest.mark.parametrize("tracked", [True, False])
+def test_what_cannot_be_read_is_listed(top: Path, tmp_path: Path, tracked: bool) -> None:
+    write(top, {"secret": b"x", "closed/x": b"x", ".gitattributes": b"* -text\n"})
+    if tracked:
+        commit(top)
+    (top / ".gitattributes").chmod(0)
     (top / "secret").chmod(0)
     (top / "closed").chmod(0)
     tmp_path.chmod(0o755)
@@ -242,8 +247,38 @@ print(json.dumps(collect(config(Path(sys.argv[1]))).unwrap().facts["project"].ge
 
     assert done.returncode == 0, done.stderr
     left_out = {it["path"]: it["reason"] for it in json.loads(done.stdout)}
-    assert left_out["secret"].endswith("Permission denied")
-    assert left_out["closed"] == "cannot be listed: Permission denied"
+    inside = {"closed/x": f"{top / 'closed/x'}: Permission denied"} if tracked else {}
+    assert left_out == {
+        ".gitattributes": f"{top / '.gitattributes'}: Permission denied",
+        "secret": f"{top / 'secret'}: Permission denied",
+        "closed": "cannot be listed: Permission denied",
+        **inside,
+    }
+
+
+def test_a_sparse_checkout_comes_back_as_it_is_and_is_not_dirty(top: Path, tmp_path: Path) -> None:
+    write(top, {"e/c": b"c\n"})
+    commit(top)
+    published(top)
+    git(top, "tag", "v1")
+    git(top, "sparse-checkout", "set", "d")
+
+    fragment = captured(config(top), tmp_path / "capsule")
+
+    assert told(fragment, "describe") == f"v1-0-g{head(top)[:7]}"
+    assert told(fragment, "deleted") == ["e/c"]
+    assert put_back(fragment, tmp_path / "capsule", top, tmp_path / "fresh").unwrap().needs == ()
+    assert tree(tmp_path / "fresh") == tree(top)
+
+
+def test_an_index_that_was_cut_is_a_fault(top: Path) -> None:
+    index = top / ".git" / "index"
+    index.write_bytes(index.read_bytes()[:14])
+
+    faults = collect(config(top)).unwrap().faults
+
+    message = f"{index} cannot be read: it is cut short"
+    assert faults == (Fault("unreadable", message, path=("project",)),)
 
 
 def test_a_root_that_its_repository_ignores_is_a_directory_of_its_own(top: Path, tmp_path: Path) -> None:
