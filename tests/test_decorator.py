@@ -104,6 +104,7 @@ def test_a_call_is_recorded_with_all_that_is_known_of_it(root: Path) -> None:
     (directory,) = capsules(root)
     assert answer == 3.0
     code = inspect.unwrap(area).__code__
+    assert before.pop("command")["argv"] == sys.orig_argv
     assert {key: value for key, value in before.items() if key not in ("timestamp", "capsula")} == {
         "root_directory": str(root),
         "cwd": str(Path.cwd()),
