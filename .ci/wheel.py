@@ -2,7 +2,7 @@
 
     .venv/bin/python .ci/wheel.py [INTERPRETER]...
 
-Without interpreters: this one. The tests are copied away from the sources, so that nothing but the wheel can be imported.
+Without interpreters: this one. The tests are copied away from the sources, so that nothing but the wheel is imported.
 """
 
 import shutil
@@ -16,6 +16,7 @@ TESTS = ("tests", "property_tests", "examples", "pyproject.toml", "README.md", "
 
 
 def main(interpreters: list[str]) -> None:
+    """Test the wheel on each of the interpreters."""
     with tempfile.TemporaryDirectory() as scratch:
         run(sys.executable, "-m", "build", "--wheel", "--outdir", scratch, ROOT)
         (wheel,) = Path(scratch).glob("*.whl")
@@ -35,6 +36,7 @@ def main(interpreters: list[str]) -> None:
 
 
 def run(*words: str | Path, cwd: Path = ROOT) -> None:
+    """Run a program, and end if it fails."""
     subprocess.run([*map(str, words)], cwd=cwd, check=True)
 
 

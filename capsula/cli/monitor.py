@@ -40,9 +40,7 @@ def arguments(parser: ArgumentParser) -> None:
         "-i", "--item", action="append", default=[], metavar="ITEM", help="keep the files of this item; may be repeated"
     )
     parser.add_argument("--strict", action="store_true", help="do not run the command if not all can be recorded")
-    parser.add_argument(
-        "--json-file", type=Path, metavar="PATH", help="write an account of the run to a new JSON file"
-    )
+    parser.add_argument("--json-file", type=Path, metavar="PATH", help="write an account of the run to a new JSON file")
 
 
 def run(options: Namespace, console: Console) -> int:

@@ -64,7 +64,8 @@ def collect(config: Config, before: Glance, declared: Collection[Path]) -> Answe
     after = glance(config)
     if not (before.whole and after.whole):
         message = f"there are more than {MOST_FILES} files below {config.root}, which was not searched for outputs"
-        return Failure(Fault("too many", message, "declare what a run writes as the files of an item, and set find-outputs = false"))
+        remedy = "declare what a run writes as the files of an item, and set find-outputs = false"
+        return Failure(Fault("too many", message, remedy))
     known = {path.relative_to(config.root).as_posix() for path in declared if path.is_relative_to(config.root)}
     written = sorted(
         path for path, state in after.files.items() if before.files.get(path) != state and path not in known
