@@ -16,7 +16,7 @@ from attrs import define, field
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault, fault_of
-from capsula.effects.terminals import Modes, copy_modes, copy_size, modes_of, stand_in
+from capsula.effects.terminals import StandIn, stand_in
 
 MIB = 1024 * 1024
 GRACE = 0.25
@@ -37,8 +37,8 @@ class Stream:
     """The end that we read."""
     entrance: int
     """Our copy of the end that the command writes to."""
-    modes: Modes | None
-    """How the command has set its terminal; none for a pipe."""
+    terminal: StandIn | None
+    """What the two are the ends of; none for a pipe."""
     log: int | None = None
     size: int = 0
     """Bytes that came so far."""
@@ -57,40 +57,40 @@ class Stream:
         """
         buffer = memoryview(bytearray(MIB))
         try:
-            for count in self._arrivals(buffer, ended):
-                self.size += count
-                self._keep(buffer[:count])
-                if not self._has_reader(buffer[:count]):
+            for chunk in self._arrivals(buffer, ended):
+                self.size += len(chunk)
+                self._keep(chunk)
+                if not self._has_reader(chunk):
                     break
-            self._mirror_modes()
         finally:
+            if self.terminal is not None:
+                self.terminal.leave()
             os.close(self.outlet)
             self._close_log()
 
     def resize(self) -> bool:
         """Give the command's terminal the size of ours; tell whether that changed it."""
-        return self.modes is not None and copy_size(self.destination, self.outlet)
+        return self.terminal is not None and self.terminal.resize()
 
     def lose(self, kind: str, message: str) -> None:
         """Note that something of the stream was lost."""
         self.faults.append(Fault(kind, f"{self.name}: {message}", path=(self.name,)))
 
-    def _arrivals(self, buffer: memoryview, ended: int) -> Iterator[int]:
-        """Yield the number of bytes that came into the buffer, each time some came."""
-        arrival = select.poll()
-        arrival.register(self.outlet, select.POLLIN)
-        arrival.register(ended, select.POLLIN)
-        owed, deadline = inf, inf
+    def _arrivals(self, buffer: memoryview, ended: int) -> Iterator[memoryview]:
+        """Yield what was written, as it comes into the buffer."""
+        ends, owed, deadline = [self.outlet, ended], inf, inf
         while owed > 0 or monotonic() < deadline:
-            ready = [descriptor for descriptor, _ in arrival.poll(_milliseconds_until(deadline))]
+            keyboard = self.terminal.wanted_keyboard if self.terminal is not None and ended in ends else None
+            ready = _ready(ends if keyboard is None else [*ends, keyboard], deadline)
             if ended in ready:  # all that a pipe can hold is owed; of what comes later, what comes soon
-                arrival.unregister(ended)
+                ends.remove(ended)
                 owed, deadline = MIB, monotonic() + GRACE
             elif not ready:
                 break
+            elif self.terminal is not None and self.outlet not in ready:
+                self.terminal.hand_over()
             elif count := _read(self.outlet, buffer):
-                self._mirror_modes()
-                yield count
+                yield buffer[:count] if self.terminal is None else self.terminal.unpacked(buffer[:count])
                 owed -= count
             else:
                 return
@@ -119,14 +119,6 @@ class Stream:
                 self.lose(written.failure().kind, f"not passed on: {written.failure()}")
                 self._is_wanted = False
         return self._is_wanted or self.log is not None
-
-    def _mirror_modes(self) -> None:
-        if self.modes is None:
-            return
-        modes = modes_of(self.outlet)
-        if modes is not None and modes != self.modes:
-            self.modes = modes
-            copy_modes(modes, self.destination)
 
 
 def opened(stdout_log: Path | None, stderr_log: Path | None) -> tuple[Stream, ...]:
@@ -190,11 +182,11 @@ def _laid() -> tuple[Stream, ...]:
 
 def _stream(name: str, *descriptors: int) -> Stream:
     """Return a terminal where we have one and one can be made, else a pipe."""
-    terminal = stand_in(descriptors[0]) if os.isatty(descriptors[0]) else None
+    terminal = stand_in(descriptors[0], takes_keys=descriptors[0] == STDERR) if os.isatty(descriptors[0]) else None
     if isinstance(terminal, Success):
-        outlet, entrance = terminal.unwrap()
-        return Stream(name, descriptors, outlet, entrance, modes_of(outlet))
-    return Stream(name, descriptors, *_pipe(), modes=None)
+        ends = terminal.unwrap()
+        return Stream(name, descriptors, ends.outlet, ends.entrance, ends)
+    return Stream(name, descriptors, *_pipe(), terminal=None)
 
 
 def _are_one_file(one: int, other: int) -> bool:
@@ -217,6 +209,14 @@ def _new_file(path: Path | None) -> Result[int, Fault]:
         return Success(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     except OSError as error:
         return Failure(fault_of(error, str(path)))
+
+
+def _ready(descriptors: Sequence[int], deadline: float) -> list[int]:
+    """Wait until one of the descriptors has something, or until the deadline."""
+    arrival = select.poll()
+    for descriptor in descriptors:
+        arrival.register(descriptor, select.POLLIN)
+    return [descriptor for descriptor, _ in arrival.poll(_milliseconds_until(deadline))]
 
 
 def _read(descriptor: int, buffer: memoryview) -> int:

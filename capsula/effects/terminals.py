@@ -1,40 +1,182 @@
 """Terminals: a stand-in for ours that a command writes to, and that looks and behaves like it.
 
-Only what is written goes through the stand-in, which processes none of it; keys come from the real terminal, as ever.
+What is written goes through the stand-in, which processes none of it; keys come from the real terminal, as ever, but
+for who reads them where they write, as a pager does.
 """
 
 import fcntl
 import os
+import struct
+import sys
 import termios
 from contextlib import suppress
-from typing import Any, TypeAlias
+from time import sleep
+from typing import TypeAlias
 
+from attrs import define
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault, fault_of
 
-Modes: TypeAlias = list[Any]
-"""What ``termios.tcgetattr`` answers: five numbers and speeds, and a list of characters."""
+Modes: TypeAlias = tuple[int, ...]
+"""What ``termios.tcgetattr`` answers, in a row: four words of flags, two speeds, and the characters."""
 
-_OFLAG = 1
+SETTLED = 0.02
+"""Seconds after which a program that sets modes has looked whether they were taken."""
+UNTAKEN = 0.01
+"""Seconds after which nobody waits for a key at the real terminal, who would have taken it."""
+CHUNK = 1024
+"""Keys that are passed on at once: the stand-in has room for them."""
+
+_OFLAG, _LFLAG = 1, 3
+_FLAGS = 4
+_NUMBERS = 6
+
+_TELLING = getattr(termios, "EXTPROC", 0o200000) if sys.platform == "linux" else 0
+"""The flag of a terminal that wakes the reader of its other end, who reads packets, when modes are set."""
+_TOLD = 0x40
+"""What the head of such a packet says then: the kernel's ``TIOCPKT_IOCTL``."""
+
+_APART: Modes = (0, termios.OPOST, 0, _TELLING, 0, 0, *bytes(termios.NCCS))
+"""A mask of what a stand-in has in its own way."""
+_NOTHING: Modes = tuple(0 for _ in _APART)
 
 
-def stand_in(terminal: int) -> Result[tuple[int, int], Fault]:
-    """Return the outlet and the entrance of a new terminal that is set as the given one."""
+@define(eq=False)
+class StandIn:
+    """A terminal that a command writes to, and ours, which is given what modes the command sets."""
+
+    terminal: int
+    """Ours."""
+    outlet: int
+    """The end that we read."""
+    entrance: int
+    """The end that the command writes to."""
+    head: int
+    """Bytes before what was written in each packet that is read: one, or none where nobody tells of modes."""
+    _first: Modes
+    """The modes of ours at the start."""
+    _seen: Modes
+    """The modes of the stand-in as last seen."""
+    _touched: Modes
+    """A mask of what the command has set so far; the rest of our modes is not ours to change."""
+    _keyboard: int | None
+    """Where keys come from that nobody takes; none if the stand-in has no use for them."""
+
+    def unpacked(self, packet: memoryview) -> memoryview:
+        """Return what was written, of what was read from the outlet; modes that were set go ahead of it."""
+        is_told = self.head > 0 and packet[0] & _TOLD > 0
+        if is_told or self.head == 0:
+            self._follow(is_told)
+        self._take_back()
+        return packet[self.head :]
+
+    @property
+    def wanted_keyboard(self) -> int | None:
+        """Return where keys come from, while a program may wait for single ones at the stand-in."""
+        return None if self._seen[_LFLAG] & termios.ICANON else self._keyboard
+
+    def hand_over(self) -> None:
+        """Pass on the keys that were typed, unless a reader of the real terminal takes them in a moment."""
+        if self._keyboard is None:
+            return
+        sleep(UNTAKEN)
+        try:
+            modes_of(self._keyboard)  # fails once it hung up; to read is to get nothing then, as where no key is left
+            os.write(self.outlet, os.read(self._keyboard, CHUNK))
+        except BlockingIOError:
+            pass
+        except (OSError, termios.error):
+            self._close_keyboard()
+
+    def leave(self) -> None:
+        """Leave ours in the modes that the command gave it."""
+        self._take_back()
+        self._close_keyboard()
+
+    def resize(self) -> bool:
+        """Give the stand-in the size of ours; tell whether that changed it."""
+        return _copy_size(self.terminal, self.outlet)
+
+    def _follow(self, is_told: bool) -> None:
+        """Give ours the modes that the command gave the stand-in: one key without Enter, no echo.
+
+        What is told to be set is set, seen before or not: while we were stopped, ours may have changed.
+        """
+        with suppress(termios.error):  # one of them is gone
+            theirs = modes_of(self.outlet)
+            if is_told or theirs != self._seen:
+                fresh = _merged(_difference(self._seen, theirs), _NOTHING, _APART)
+                self._touched = tuple(old | new for old, new in zip(self._touched, fresh, strict=True))
+                self._seen = theirs
+                ours = modes_of(self.terminal)
+                wanted = _merged(ours, theirs, self._touched)
+                if wanted != ours:
+                    _set(self.terminal, wanted)
+                if theirs != _apart(theirs):
+                    sleep(SETTLED)
+                    _set(self.outlet, _apart(modes_of(self.outlet)))
+
+    def _take_back(self) -> None:
+        """Free ours of what only the stand-in may have, if a program read it there and set it here."""
+        with suppress(termios.error):
+            if termios.tcgetattr(self.terminal)[_LFLAG] & ~self._first[_LFLAG] & _TELLING:
+                _set(self.terminal, _merged(modes_of(self.terminal), self._first, _APART))
+
+    def _close_keyboard(self) -> None:
+        if self._keyboard is not None:
+            os.close(self._keyboard)
+            self._keyboard = None
+
+
+def stand_in(terminal: int, takes_keys: bool) -> Result[StandIn, Fault]:
+    """Return a new terminal that is set as the given one; with ``takes_keys`` it is for reading them too."""
     try:
         outlet, entrance = os.openpty()
     except OSError as error:
         return Failure(fault_of(error, "a terminal for the command"))
-    with suppress(termios.error):
-        modes = termios.tcgetattr(terminal)
-        modes[_OFLAG] &= ~termios.OPOST
-        termios.tcsetattr(entrance, termios.TCSANOW, modes)
-    copy_size(terminal, outlet)
-    return Success((outlet, entrance))
+    try:
+        first = modes_of(terminal)
+        _set(entrance, _apart(first))
+        seen = modes_of(outlet)
+    except termios.error as error:
+        os.close(outlet)
+        os.close(entrance)
+        return Failure(Fault("failed", str(error)))
+    _copy_size(terminal, outlet)
+    keyboard = _keyboard(terminal) if takes_keys else None
+    return Success(StandIn(terminal, outlet, entrance, _packing(outlet), first, seen, _NOTHING, keyboard))
 
 
-def copy_size(source: int, target: int) -> bool:
-    """Give a terminal the size of another, in characters and in pixels; tell whether that changed it."""
+def modes_of(terminal: int) -> Modes:
+    """Return the modes of a terminal; raise ``termios.error`` if it is gone."""
+    *numbers, characters = termios.tcgetattr(terminal)
+    return (*numbers, *(one if isinstance(one, int) else ord(one) for one in characters))
+
+
+def _set(terminal: int, modes: Modes) -> None:
+    numbers, characters = modes[:_NUMBERS], modes[_NUMBERS:]
+    attributes: list[int | list[int]] = [*numbers, list(characters)]
+    termios.tcsetattr(terminal, termios.TCSANOW, attributes)
+
+
+def _apart(modes: Modes) -> Modes:
+    """Return the modes as a stand-in has them: it processes nothing, and tells."""
+    own = (0, 0, 0, _TELLING, *modes[_FLAGS:])
+    return _merged(modes, own, _APART)
+
+
+def _merged(modes: Modes, others: Modes, mask: Modes) -> Modes:
+    return tuple(one & ~bits | other & bits for one, other, bits in zip(modes, others, mask, strict=True))
+
+
+def _difference(one: Modes, other: Modes) -> Modes:
+    """Return a mask: of flags the bits, of the rest all or nothing."""
+    flags = tuple(a ^ b for a, b in zip(one[:_FLAGS], other[:_FLAGS], strict=True))
+    return flags + tuple(-(a != b) for a, b in zip(one[_FLAGS:], other[_FLAGS:], strict=True))
+
+
+def _copy_size(source: int, target: int) -> bool:
     with suppress(OSError):
         size = fcntl.ioctl(source, termios.TIOCGWINSZ, bytes(8))
         if size != fcntl.ioctl(target, termios.TIOCGWINSZ, bytes(8)):
@@ -43,16 +185,17 @@ def copy_size(source: int, target: int) -> bool:
     return False
 
 
-def modes_of(terminal: int) -> Modes | None:
-    """Return the modes of a terminal; none if it is gone."""
-    with suppress(termios.error):
-        return termios.tcgetattr(terminal)
+def _packing(outlet: int) -> int:
+    """Have packets read from the outlet, if these can tell of modes; return the size of their head."""
+    if _TELLING:
+        with suppress(OSError):
+            fcntl.ioctl(outlet, termios.TIOCPKT, struct.pack("i", 1))
+            return 1
+    return 0
+
+
+def _keyboard(terminal: int) -> int | None:
+    """Return the terminal, opened anew: that we do not wait there is nobody else's concern."""
+    with suppress(OSError):
+        return os.open(os.ttyname(terminal), os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK)
     return None
-
-
-def copy_modes(modes: Modes, terminal: int) -> None:
-    """Give the real terminal the modes that a program gave the stand-in: one key without Enter, no echo."""
-    with suppress(termios.error):
-        processing = termios.tcgetattr(terminal)[_OFLAG] & termios.OPOST
-        rest = modes[_OFLAG] & ~termios.OPOST
-        termios.tcsetattr(terminal, termios.TCSANOW, [*modes[:_OFLAG], rest | processing, *modes[_OFLAG + 1 :]])

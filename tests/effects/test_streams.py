@@ -9,7 +9,9 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 
@@ -252,3 +254,154 @@ print("pressed", os.read(0, 1), flush=True)
     terminal.shown_until(b"pressed b'q'")
 
     assert terminal.ended() == 0
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_modes_set_in_silence_hold_for_the_real_terminal_and_are_restored(wrapper: Wrapper, number: int) -> None:
+    script = f"""
+import os, termios, tty
+keys = os.open("/dev/tty", os.O_RDONLY)
+modes = termios.tcgetattr({number})
+tty.setcbreak({number})
+key = os.read(keys, 1)
+termios.tcsetattr({number}, termios.TCSADRAIN, modes)
+print("pressed", key, os.read(keys, 5), flush=True)
+"""
+    terminal = Terminal.of(wrapper.argv(sys.executable, "-c", script))
+    first = termios.tcgetattr(terminal.keyboard)
+
+    _await(lambda: not _flags(terminal) & (termios.ICANON | termios.ECHO))
+    terminal.type(b"q")
+    _await(lambda: termios.tcgetattr(terminal.keyboard) == first)
+    terminal.type(b"done\n")
+    terminal.shown_until(b"pressed b'q' b'done\\n'")
+
+    assert terminal.ended() == 0
+
+
+def test_a_key_is_read_where_a_pager_reads_it(wrapper: Wrapper) -> None:
+    script = """
+import os, sys, tty
+tty.setcbreak(2)
+by_name = os.open(os.ttyname(2), os.O_RDONLY)
+print("pressed", os.read(by_name, 1), os.read(2, 1), sys.stdin.read(), flush=True)
+"""
+    terminal = Terminal.of(wrapper.argv(sys.executable, "-c", script), stdin=subprocess.DEVNULL)
+
+    _await(lambda: not _flags(terminal) & termios.ICANON)
+    terminal.type(b" ")
+    terminal.type(b"q")
+    terminal.shown_until(b"pressed b' ' b'q'")
+
+    assert terminal.ended() == 0
+
+
+def test_a_program_of_the_whole_screen_works(wrapper: Wrapper) -> None:
+    pytest.importorskip("curses")
+    script = """
+import curses
+def main(screen):
+    screen.addstr(3, 3, "press")
+    screen.refresh()
+    return screen.getkey(), screen.getkey()
+print("pressed", curses.wrapper(main), flush=True)
+input()
+"""
+    terminal = Terminal.of(wrapper.argv(sys.executable, "-c", script), env={**os.environ, "TERM": "xterm"})
+    first = termios.tcgetattr(terminal.keyboard)
+
+    terminal.shown_until(b"press")
+    terminal.type(b"q")
+    terminal.type(b"\x1bOA")
+    terminal.shown_until(b"pressed ('q', 'KEY_UP')")
+    _await(lambda: termios.tcgetattr(terminal.keyboard) == first)
+    terminal.type(b"\n")
+
+    assert terminal.ended() == 0
+
+
+def test_modes_set_anew_after_a_stop_hold_again(wrapper: Wrapper) -> None:
+    script = """
+import os, signal, termios, tty
+modes = termios.tcgetattr(2)
+def stop(*_):
+    termios.tcsetattr(2, termios.TCSANOW, modes)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    tty.setcbreak(2)
+signal.signal(signal.SIGTSTP, stop)
+tty.setcbreak(2)
+os.read(0, 1)
+"""
+    session = '"$@"; stty icanon echo; echo stopped; read go; fg; echo ended $?'
+    terminal = Terminal.of(["bash", "--norc", "-m", "-c", session, "bash", *wrapper.argv(sys.executable, "-c", script)])
+    _await(lambda: not _flags(terminal) & termios.ICANON)
+
+    terminal.type(b"\x1a")
+    terminal.shown_until(b"stopped\r\n")
+    terminal.type(b"go\n")
+    _await(lambda: not _flags(terminal) & termios.ICANON)
+    terminal.type(b"q")
+    terminal.shown_until(b"ended 0")
+
+    assert terminal.ended() == 0
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "stty -echo -icanon <&2; kill -9 $$",
+        "stty -echo; stty -icanon <&2; stty icanon <&2",
+        "stty -icanon <&1; stty -echo <&2",
+        "stty sane <&2; stty -echo <&2",
+        'stty "$(stty -g <&2)"',
+        'stty "$(stty -g)" <&1; stty -echo <&1',
+    ],
+)
+def test_the_terminal_is_left_as_the_command_leaves_it(wrapper: Wrapper, script: str) -> None:
+    command = ["sh", "-c", script]
+
+    bare, wrapped = _modes_after(command), _modes_after(wrapper.argv(*command))
+
+    assert wrapped == bare
+
+
+def test_bytes_are_kept_as_they_were_written_whatever_modes_are_set(wrapper: Wrapper) -> None:
+    script = f"""
+import os, termios
+def toggle(word, flag):
+    modes = termios.tcgetattr(1)
+    modes[word] ^= flag
+    termios.tcsetattr(1, termios.TCSANOW, modes)
+toggle(1, termios.OPOST)
+while termios.tcgetattr(1)[1] & termios.OPOST:
+    pass
+for _ in range(100):
+    os.write(1, {ALL_BYTES!r})
+    toggle(3, termios.ECHO)
+os.write(1, b"END")
+"""
+    terminal = Terminal.of(wrapper.argv(sys.executable, "-c", script))
+    terminal.shown_until(b"END")
+
+    assert (terminal.ended(), wrapper.logs[0]) == (0, ALL_BYTES * 100 + b"END")
+
+
+def _flags(terminal: Terminal) -> int:
+    flags: int = termios.tcgetattr(terminal.keyboard)[3]
+    return flags
+
+
+def _modes_after(command: list[str]) -> list[object]:
+    terminal = Terminal.of(["bash", "-c", '"$@"; echo over; read go', "bash", *command])
+    terminal.shown_until(b"over")
+    modes: list[object] = termios.tcgetattr(terminal.keyboard)
+    terminal.type(b"\n")
+    terminal.ended()
+    return modes
+
+
+def _await(is_so: Callable[[], bool]) -> None:
+    deadline = monotonic() + PATIENCE
+    while not is_so():
+        assert monotonic() < deadline
+        sleep(0.005)
