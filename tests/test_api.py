@@ -168,7 +168,7 @@ assert opened == [], opened
     assert not (busy / "vault").exists()
 
 
-@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs: strace")
 def test_collecting_opens_nothing_for_writing_as_the_kernel_tells(busy: Path, tmp_path: Path) -> None:
     trace = tmp_path / "trace.txt"
     calls = (
@@ -178,7 +178,7 @@ def test_collecting_opens_nothing_for_writing_as_the_kernel_tells(busy: Path, tm
     done = run(busy, COLLECTING, "strace", "-f", "-o", str(trace), "-e", calls)
 
     if "ptrace" in done.stderr.lower():
-        pytest.skip("tracing is not permitted here")
+        pytest.skip("needs: strace")
     assert (done.returncode, done.stderr) == (0, "")
     assert [line for line in trace.read_text().splitlines() if _writes(line)] == []
 

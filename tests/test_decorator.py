@@ -1165,7 +1165,7 @@ def test_a_refused_call_says_so_in_its_capsule(root: Path) -> None:
 
 def test_the_configuration_of_someone_else_is_trouble(root: Path) -> None:
     if os.geteuid() != 0:
-        pytest.skip("only root can give a file away")
+        pytest.skip("needs: root")
     os.chown(root / "capsula.toml", 12345, 12345)
 
     (warning,) = _called_in_spite_of(root)
