@@ -29,11 +29,9 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, console: Console) -> int:
     """Capture, and say where the capsule is."""
-    loaded = console.config(options)
-    if not isinstance(loaded, Success):
-        console.mistakes(loaded.failure())
+    config = console.config(options)
+    if config is None:
         return USAGE
-    config = loaded.unwrap()
     answer = capture(config, console.report)
     if not isinstance(answer, Success):
         console.mistakes((answer.failure(),))

@@ -38,11 +38,10 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, console: Console) -> int:
     """Restore the source, and say what is missing."""
-    loaded = console.config(options)
-    if not isinstance(loaded, Success):
-        console.mistakes(loaded.failure())
+    config = console.config(options)
+    if config is None:
         return USAGE
-    surroundings, vault = loaded.unwrap().surroundings, loaded.unwrap().vault
+    surroundings, vault = config.surroundings, config.vault
     into = Path(os.path.normpath(surroundings.cwd / options.into))
     answer = found(options.capsule, vault, surroundings.cwd).bind(
         lambda entry: checkout(inspected(entry), into, fetch=surroundings.environ if options.fetch else None)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, TextIO
 
 from attrs import field, frozen
-from returns.result import Result
+from returns.result import Success
 
 from capsula.core.config import Config
 from capsula.core.fault import Fault
@@ -68,12 +68,17 @@ class Console:
         """Return the text in this style, if standard output shows colours."""
         return _painted(text, style) if self._is_coloured(self._stdout) else text
 
-    def config(self, options: Namespace, argv: tuple[str, ...] = ()) -> Result[Config, tuple[Fault, ...]]:
-        """Return the config that holds here, or in the directory that the options name."""
+    def config(self, options: Namespace, argv: tuple[str, ...] = ()) -> Config | None:
+        """Return the config that holds here, or in the directory that the options name; or say all its mistakes."""
         from capsula.effects.surroundings import surroundings
         from capsula.flows.load import load
 
-        return load(options.directory, surroundings(argv))
+        loaded = load(options.directory, surroundings(argv))
+        if isinstance(loaded, Success):
+            config: Config = loaded.unwrap()
+            return config
+        self.mistakes(loaded.failure())
+        return None
 
     def _say(self, text: str, style: Style) -> None:
         name = _painted("capsula:", style) if self._is_coloured(self._stderr) else "capsula:"

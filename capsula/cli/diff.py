@@ -38,11 +38,9 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, console: Console) -> int:
     """Compare two capsules."""
-    loaded = console.config(options)
-    if not isinstance(loaded, Success):
-        console.mistakes(loaded.failure())
+    config = console.config(options)
+    if config is None:
         return USAGE
-    config = loaded.unwrap()
     answers = [_found(name, config) for name in (options.one, options.other)]
     mistakes = [answer.failure() for answer in answers if not isinstance(answer, Success)]
     if mistakes:

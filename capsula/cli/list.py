@@ -59,11 +59,10 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, console: Console) -> int:
     """List the capsules, the newest first."""
-    loaded = console.config(options)
-    if not isinstance(loaded, Success):
-        console.mistakes(loaded.failure())
+    config = console.config(options)
+    if config is None:
         return USAGE
-    vault = loaded.unwrap().vault
+    vault = config.vault
     listed = capsules(vault)
     if not isinstance(listed, Success):
         console.mistakes((listed.failure(),))

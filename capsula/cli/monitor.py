@@ -5,7 +5,6 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from attrs import evolve
-from returns.result import Success
 
 from capsula.cli.capture import account
 from capsula.cli.console import Console, safe
@@ -50,11 +49,9 @@ def run(options: Namespace, console: Console) -> int:
         console.error("which command is to be run? see `capsula monitor --help`")
         return MISTAKE
     items = tuple(dict.fromkeys(options.item))
-    loaded = console.config(options, command)
-    if not isinstance(loaded, Success):
-        console.mistakes(loaded.failure())
+    config = console.config(options, command)
+    if config is None:
         return MISTAKE
-    config = loaded.unwrap()
     mistakes = (*item_mistakes(config.settings, items), *conflicts(config.settings, items))
     if mistakes:
         console.mistakes(mistakes)

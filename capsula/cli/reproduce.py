@@ -60,11 +60,9 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, console: Console) -> int:
     """Plan, ask for trust where it is due, repeat the run, and tell the verdict."""
-    loaded = console.config(options)
-    if not isinstance(loaded, Success):
-        console.mistakes(loaded.failure())
+    config = console.config(options)
+    if config is None:
         return USAGE
-    config = loaded.unwrap()
     surroundings = config.surroundings
     entry = found(options.capsule, config.vault, surroundings.cwd)
     if not isinstance(entry, Success):

@@ -43,11 +43,9 @@ def arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace, console: Console) -> int:
     """Verify a capsule."""
-    loaded = console.config(options)
-    if not isinstance(loaded, Success):
-        console.mistakes(loaded.failure())
+    config = console.config(options)
+    if config is None:
         return USAGE
-    config = loaded.unwrap()
     answer = found(options.capsule, config.vault, config.surroundings.cwd)
     if not isinstance(answer, Success):
         console.mistakes((answer.failure(),))
