@@ -1424,3 +1424,30 @@ work()
     assert (place / "figure.png").read_text() == "drawn"
     assert str(root / "blocked") in done.stderr
     assert str(place) in done.stderr
+
+
+@pytest.mark.parametrize(("recapture", "asked_anew"), [("changing", False), ("all", True)])
+def test_what_cannot_change_is_captured_once_a_process_unless_one_wants_more(
+    root: Path, recapture: str, asked_anew: bool
+) -> None:
+    (root / "capsula.toml").write_text(f'[capture]\ninclude-cpu = false\n[monitor]\nrecapture = "{recapture}"\n')
+    source = """
+import os, sys
+import capsula
+
+@capsula.monitor
+def work() -> None: ...
+
+work()
+os.environ["PYTHONPATH"] = sys.argv[1]
+work()
+"""
+    package = root / "packages" / "later-1.0.dist-info"
+    package.mkdir(parents=True)
+    (package / "METADATA").write_text("Metadata-Version: 2.1\nName: later\nVersion: 1.0\n")
+
+    done = run(root, source.replace("sys.argv[1]", repr(str(package.parent))))
+
+    contexts = [json.loads((path / "context.json").read_text()) for path in capsules(root)]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ["later" in context["python_packages"]["distributions"] for context in contexts] == [False, asked_anew]

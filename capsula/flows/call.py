@@ -14,7 +14,7 @@ from capsula.core.fault import Fault
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.representation import represented
 from capsula.core.run import Call
-from capsula.core.strict import item_mistakes
+from capsula.core.strict import conflicts, item_mistakes
 from capsula.effects.surroundings import start, surroundings
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import header, looked, prepared
@@ -66,7 +66,9 @@ def configured(wish: Wish, call: Call) -> Result[Config, tuple[Fault, ...]]:
     """Return the config of a decorated function, or all that is wrong with it."""
     source = Path(call.source_file).parent if call.source_file else None
     return load(wish.directory, surroundings((sys.executable,)), start=source).bind(
-        lambda config: _judged(config, item_mistakes(config.settings, wish.items))
+        lambda config: _judged(
+            config, (*item_mistakes(config.settings, wish.items), *conflicts(config.settings, wish.items))
+        )
     )
 
 
@@ -113,7 +115,7 @@ def _context(config: Config) -> Fragment:
     """Return the context; what cannot change while the process lives is looked at once."""
     capture = config.settings.capture
     key = (capture.include_cpu, capture.include_python_packages)
-    if key not in _known:
+    if key not in _known or config.settings.monitor.recapture == "all":
         fragment = looked(config)
         _known[key] = _only(fragment, _UNCHANGING)
         return fragment
