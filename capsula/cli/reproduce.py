@@ -1,6 +1,7 @@
 """``capsula reproduce``."""
 
 import json
+import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
@@ -77,11 +78,18 @@ def run(options: Namespace, console: Console) -> int:
     )
     directory = entry.unwrap().directory
     changed = integrity(directory)
-    answer = blueprint(inspected(entry.unwrap()), surroundings)
+    answer = blueprint(inspected(entry.unwrap()), config)
+    if not isinstance(answer, Success) and answer.failure().kind == "integrity":
+        console.mistakes((answer.failure(),))
+        return UNTRUSTED
     if not isinstance(answer, Success):
         return _tell(blocked([str(answer.failure())]), None, options, console)
     it = answer.unwrap()
-    placed = Success(options.into.absolute()) if options.into else fresh_place(it, surroundings)
+    into = options.into and Path(os.path.realpath(surroundings.cwd / options.into))
+    if into and (top := _work_tree(into)):
+        console.error(safe(f"--into: {options.into} is in the work tree {top}; name a directory outside of it"))
+        return USAGE
+    placed = Success(into) if into else fresh_place(it, surroundings)
     if not isinstance(placed, Success):
         console.mistakes((placed.failure(),))
         return BLOCKED
@@ -89,7 +97,7 @@ def run(options: Namespace, console: Console) -> int:
     steps = plan(it, surroundings, wish, place)
     if options.plan and options.json:
         console.out(json.dumps([step.as_facts() for step in steps.steps], indent=4))
-    elif options.plan or not it.is_own:
+    elif options.plan or not (it.is_own or options.json):
         _show(steps, console)
     if options.plan:
         return BLOCKED if steps.blockers else 0
@@ -103,6 +111,11 @@ def run(options: Namespace, console: Console) -> int:
     if steps.blockers:
         return _tell(blocked([fault.message for fault in steps.blockers]), None, options, console)
     return _reproduced(it, wish, place, options, console)
+
+
+def _work_tree(place: Path) -> Path | None:
+    """Return the work tree that a directory is in: one of the user's, where nothing is to be put."""
+    return next((folder for folder in place.parents if (folder / ".git").exists()), None)
 
 
 def _reproduced(it: Blueprint, wish: Wish, place: Path, options: Namespace, console: Console) -> int:
@@ -120,7 +133,7 @@ def _reproduced(it: Blueprint, wish: Wish, place: Path, options: Namespace, cons
     reproduction = answer.unwrap()
     status = _tell(reproduction.verdict, reproduction, options, console)
     if options.discard:
-        for each in places:
+        for each in reproduction.workspaces:
             discarded(each)
     return status
 

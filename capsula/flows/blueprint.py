@@ -7,11 +7,12 @@ from pathlib import Path
 from attrs import field, frozen
 from returns.result import Failure, Result, Success
 
-from capsula.core.config import Surroundings
+from capsula.core.config import Config, Surroundings
 from capsula.core.document import Document
 from capsula.core.fault import Fault, Json
 from capsula.core.settings import HashAlgorithm
 from capsula.core.step import Phase, Plan, Step, planned
+from capsula.core.tree import path_flaw
 from capsula.effects.installers import installer
 from capsula.effects.key import resealed, vault_of
 from capsula.effects.manifest import is_own
@@ -22,8 +23,13 @@ from capsula.restorers import python_packages, variables
 from capsula.restorers.python_packages import Recipe
 from capsula.restorers.variables import Variables
 
+_ALGORITHMS = (None, "md5", "sha1", "sha256", "sha3")
+
 TREE = "tree"
 """The directory of a workspace that the sources are restored into: what stood beside them has a place beside it."""
+
+UNRECORDED = ("pipe", "file", "socket", "device")
+"""Kinds of standard input whose content nobody has kept."""
 
 MOST_TOLD = 20
 """Files that a step lists one by one."""
@@ -107,9 +113,9 @@ class Blueprint:
         return self.documents.get(AFTER, {})
 
 
-def blueprint(inspected: Inspected, surroundings: Surroundings) -> Result[Blueprint, Fault]:
+def blueprint(inspected: Inspected, config: Config) -> Result[Blueprint, Fault]:
     """Return the blueprint of a recorded run, or why there is none: no run, or no way to start it again."""
-    documents = inspected.documents
+    surroundings, documents = config.surroundings, inspected.documents
     before, context = documents.get(BEFORE), documents.get(CONTEXT, {})
     if before is None:
         return Failure(
@@ -122,11 +128,16 @@ def blueprint(inspected: Inspected, surroundings: Surroundings) -> Result[Bluepr
         return Failure(_blocked(f"the run is {inspected.state}: there is no end to compare with"))
     if not _table(context.get("source")):
         return Failure(_blocked("its source was not recorded", "record with include-source = true"))
+    flaw = _flaw(documents, argv)
+    if flaw:
+        return Failure(Fault("integrity", flaw, "the capsule was damaged or changed; do not trust what it says"))
+    if str(part(before, "command", "directory") or ".").startswith(("..", "/")):
+        return Failure(_blocked("it ran in a directory outside of the root, which is not restored"))
     capsule = inspected.entry.directory
-    vault = vault_of(capsule) or capsule.parent
     own = is_own(capsule)
+    vault = (vault_of(capsule) if own else None) or config.vault
     recorded = _table(context.get("environment"))
-    sealed = resealed(surroundings.environ, vault).value_or({})
+    sealed = resealed(surroundings.environ, vault).value_or({}) if own else {}
     return Success(
         Blueprint(
             capsule=capsule,
@@ -194,6 +205,34 @@ def _missed_step(row: Mapping[str, Json], wish: Wish) -> Step:
     return Step(Phase.INPUTS, f"provide {path}", "approximate" if wish.anyway else "needs", why)
 
 
+def _flaw(documents: Mapping[str, Document], argv: tuple[str, ...]) -> str | None:
+    """Return what no capsule of ours says: what would be no path, no variable, no word of a command."""
+    context = documents.get(CONTEXT, {})
+    values = _table(part(context, "environment", "values"))
+    if not all(map(_is_encodable, argv)):
+        return "a word of its command cannot be one"
+    if not all(
+        name and "=" not in name and _is_encodable(name) and _is_encodable(str(values[name])) for name in values
+    ):
+        return "a variable of its environment cannot be one"
+    for path, facts in _entries(context):
+        kept = facts.get("kept_as")
+        if not path or not _is_encodable(path) or facts.get("hash_algorithm") not in _ALGORITHMS:
+            return f"the entry of the file {path!r} cannot be one"
+        if kept is not None and (not isinstance(kept, str) or path_flaw(kept)):
+            return f"{kept!r} is no place in a capsule"
+        if facts.get("moved") is True and path_flaw(path):
+            return f"{path!r} was never moved"
+    return None
+
+
+def _is_encodable(text: str) -> bool:
+    try:
+        return b"\0" not in os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+
+
 def _input_step(each: Input, it: Blueprint, wish: Wish) -> Step:
     title = f"provide the input {each.path}"
     given = wish.inputs.get(each.path)
@@ -201,7 +240,10 @@ def _input_step(each: Input, it: Blueprint, wish: Wish) -> Step:
         return Step(Phase.INPUTS, title, "approximate", f"from {given}, as you say")
     if each.kept:
         return Step(Phase.INPUTS, title, details=(f"from {each.kept}",))
-    return Step(Phase.INPUTS, title, details=(f"from the source, or {it.root / each.path} if it is unchanged",))
+    if (it.root / each.path).is_file():
+        return Step(Phase.INPUTS, title, details=(f"from the source, or {it.root / each.path}",))
+    why = f"it is not here any more, and must be in the source; else give it with --input {each.path}=FILE"
+    return Step(Phase.INPUTS, title, "approximate", why)
 
 
 def _environment_step(recipe: Recipe | None, surroundings: Surroundings) -> Step:
@@ -214,7 +256,7 @@ def _environment_step(recipe: Recipe | None, surroundings: Surroundings) -> Step
 
 def _run_step(it: Blueprint) -> Step:
     kind = part(it.documents[BEFORE], "command", "stdin")
-    lost = kind in ("pipe", "file", "socket", "device")
+    lost = kind in UNRECORDED
     why = f"its standard input was a {kind}, which was not recorded; it will be empty" if lost else ""
     words = " ".join(it.argv)
     return Step(

@@ -21,12 +21,12 @@ from capsula.effects.perform import performed
 from capsula.effects.process import hidden
 from capsula.effects.restore import restored as source_restored
 from capsula.effects.surroundings import stream_kind
-from capsula.flows.blueprint import TREE, Blueprint, Input, Wish
+from capsula.flows.blueprint import TREE, UNRECORDED, Blueprint, Input, Wish
 from capsula.flows.inspect import Inspected, capsules, inspected, part
 from capsula.flows.load import load
 from capsula.flows.monitor import Monitored, Origin, monitor
 from capsula.flows.run import BEFORE
-from capsula.flows.verdict import Replay, judgement
+from capsula.flows.verdict import Replay, context_suspects, judgement
 from capsula.reproduction.comparison import Tolerance
 from capsula.reproduction.verdict import Suspect, Verdict, blocked
 from capsula.restorers import command
@@ -63,22 +63,32 @@ def reproduce(
     """
     replays: list[Replay] = []
     suspects: tuple[Suspect, ...] = ()
+    made: list[Path] = []
     for place in places:
+        if place.exists() and not (place.is_dir() and not any(place.iterdir())):
+            occupied = Fault("occupied", f"{place} is not empty", "name a directory that is, or that is not there")
+            return Success(Reproduction(blocked([str(occupied)]), tuple(made), ()))
+        made.append(place)
         report("restoring", place=str(place))
         answer = _workspace(it, wish, place, surroundings, report)
         if not isinstance(answer, Success):
             fault = answer.failure()
-            return Failure(fault) if fault.kind == "integrity" else Success(_blocked(fault, places))
+            return Failure(fault) if fault.kind == "integrity" else Success(_blocked(fault, made))
         workspace = answer.unwrap()
-        suspects = (*workspace.drift, *_suspects(workspace.environment), *_variable_suspects(it))
         report("running", command=it.argv)
         replays.append(_replay(it, workspace, surroundings, report))
+        suspects = (
+            *workspace.drift,
+            *_suspects(it, workspace),
+            *context_suspects(it, replays[-1]),
+            *_lost(it),
+        )
     runs = tuple(replay.monitored for replay in replays)
     return Success(Reproduction(judgement(it, replays, suspects), tuple(places), runs))
 
 
-def _blocked(fault: Fault, places: Sequence[Path]) -> Reproduction:
-    return Reproduction(blocked([str(fault)]), tuple(place for place in places if place.exists()), ())
+def _blocked(fault: Fault, made: Sequence[Path]) -> Reproduction:
+    return Reproduction(blocked([str(fault)]), tuple(made), ())
 
 
 def fresh_place(it: Blueprint, surroundings: Surroundings) -> Result[Path, Fault]:
@@ -115,8 +125,6 @@ def _workspace(
 ) -> Result[Workspace, Fault]:
     # Below a directory of its own, so that files beside the root have a place that is still in the workspace.
     fetch = surroundings.environ if wish.fetch else None
-    if place.is_dir() and any(place.iterdir()):
-        return Failure(Fault("occupied", f"{place} is not empty", "name a directory that is, or that is not there"))
     source = source_restored(it.capsule, it.source, str(it.root), place / TREE, fetch=fetch)
     furnished = source.bind(lambda found: _furnished(it, wish, place, found.root))
     return furnished.bind(
@@ -134,9 +142,11 @@ def _furnished(it: Blueprint, wish: Wish, place: Path, root: Path) -> Result[Wor
         for each in it.inputs:
             drift += _provided(each, it, wish, place, root)
         for path, given in inside.items():
-            _copied(given, root / path, place)
+            target = _inside(root / path, place)
+            target.unlink(missing_ok=True)
+            _copied(given, target, place)
         for path in it.moved:
-            (root / path).unlink(missing_ok=True)
+            _inside(root / path, place).unlink(missing_ok=True)
     except _MissingError as missing:
         return Failure(Fault("blocked", str(missing)))
     except OSError as error:
@@ -161,9 +171,19 @@ def _provided(each: Input, it: Blueprint, wish: Wish, place: Path, root: Path) -
     if not origin.is_file():
         remedy = f"give it with --input {each.path}=FILE"
         raise _MissingError(f"the input {each.path} is neither here nor in the capsule; {remedy}")
+    target = _inside(target, place)
     target.unlink(missing_ok=True)
     _copied(origin, target, place)
     return [] if _is_same(each, target) else [Suspect("inputs", f"{each.path} has other content than then")]
+
+
+def _inside(path: Path, place: Path) -> Path:
+    """Return the path of a file in the workspace; a link in the source must lead nothing out of it."""
+    target = Path(os.path.normpath(path))
+    folder = Path(os.path.realpath(target.parent))
+    if not folder.is_relative_to(os.path.realpath(place)):
+        raise _MissingError(f"{target} leads out of the workspace, by a link or by its name; it is not touched")
+    return folder / target.name
 
 
 def _judged(target: Path) -> list[Suspect]:
@@ -180,8 +200,8 @@ def _is_same(each: Input, file: Path) -> bool:
 
 
 def _copied(origin: Path, target: Path, place: Path) -> None:
-    relative = Path(os.path.normpath(target)).relative_to(place)
-    for _, answer in performed((Keep(origin, str(relative)),), place):
+    relative = target.relative_to(os.path.realpath(place))
+    for _, answer in performed((Keep(origin, str(relative)),), Path(os.path.realpath(place))):
         if not isinstance(answer, Success):
             raise _MissingError(str(answer.failure()))
 
@@ -236,15 +256,24 @@ def _programs(it: Blueprint, environment: Environment | None) -> Mapping[Path, P
     return {**own, Path(executable): environment.program}
 
 
-def _suspects(environment: Environment | None) -> tuple[Suspect, ...]:
-    if environment is None:
+def _suspects(it: Blueprint, workspace: Workspace) -> tuple[Suspect, ...]:
+    """Return in what the rebuilt environment is not the recorded one."""
+    environment = workspace.environment
+    recipe = it.recipe(workspace.directory)
+    if environment is None or recipe is None:
         return ()
     return (
         *(Suspect("interpreter", why) for why in environment.why),
         *(Suspect("packages", str(difference)) for difference in environment.differences),
+        *(Suspect("packages", str(shortfall)) for shortfall in recipe.shortfalls),
     )
 
 
-def _variable_suspects(it: Blueprint) -> tuple[Suspect, ...]:
+def _lost(it: Blueprint) -> tuple[Suspect, ...]:
+    """Return what the plan said would not be as it was."""
     why = it.variables.step.why
-    return (Suspect("environment", why),) if why else ()
+    kind = part(it.documents[BEFORE], "command", "stdin")
+    return (
+        *((Suspect("environment", why),) if why else ()),
+        *((Suspect("inputs", f"standard input was a {kind}, and is empty"),) if kind in UNRECORDED else ()),
+    )

@@ -8,12 +8,17 @@ from attrs import frozen
 from capsula.core.document import dumps
 from capsula.core.fault import Json
 from capsula.flows.blueprint import Blueprint
+from capsula.flows.capture import CONTEXT
 from capsula.flows.inspect import Inspected, part
 from capsula.flows.monitor import STDERR, STDOUT, Monitored
 from capsula.flows.run import AFTER, BEFORE
+from capsula.reproduction.assessment import Context, assessed
 from capsula.reproduction.compare import Digest, Recorded, compared, compared_contents, settled
-from capsula.reproduction.comparison import Comparison, Tolerance
+from capsula.reproduction.comparison import Comparison, Grade, Tolerance, different
+from capsula.reproduction.telling import sentences
 from capsula.reproduction.verdict import Ending, Suspect, Verdict, blocked, judged
+
+_OF_THE_MACHINE = ("determinism", "system")
 
 
 @frozen
@@ -55,7 +60,7 @@ def _judged_calls(it: Blueprint, replays: Sequence[Replay], suspects: Sequence[S
     calls = [next((call for call in replay.calls if _is_of(it, call)), None) for replay in replays]
     made = [call for call in calls if call]
     if len(made) < len(calls):
-        return blocked([f"the replay did not call {it.function} with the same arguments"], suspects)
+        return blocked([_uncalled(it, replays)], suspects)
     results = [call.documents.get(AFTER, {}) for call in made]
     there = _Side(it.capsule, _outputs(it.result))
     here = [_Side(call.entry.directory, _outputs(result)) for call, result in zip(made, results, strict=True)]
@@ -66,6 +71,25 @@ def _judged_calls(it: Blueprint, replays: Sequence[Replay], suspects: Sequence[S
         outputs["return value"] = _settled_values(values, replays[0].tolerance)
     raised = [int(result.get("exception_info") is not None) for result in (it.result, *results)]
     return judged(outputs, ending=Ending(raised[0], tuple(raised[1:])), suspects=suspects)
+
+
+def context_suspects(it: Blueprint, replay: Replay) -> tuple[Suspect, ...]:
+    """Return in what the machine of the replay is not as the recorded one, as far as both capsules tell."""
+    capsule = replay.monitored.capsule
+    here = capsule.documents.get(CONTEXT, {}) if capsule else {}
+    if not here:
+        return ()
+    assessment = assessed(Context(it.context, (), str(it.root)), Context(here, (), str(replay.root)), _OF_THE_MACHINE)
+    drift = (Suspect(aspect.name, "; ".join(sentences(aspect.differences))) for aspect in assessment.drifted)
+    seeds = (part(it.documents[BEFORE], "environment_changes"), part(it.context, "environment", "values"))
+    is_known = it.function or any("PYTHONHASHSEED" in _table(seed) for seed in seeds)
+    return (*drift, *(() if is_known else (Suspect("determinism", "the hash seed was not recorded"),)))
+
+
+def _uncalled(it: Blueprint, replays: Sequence[Replay]) -> str:
+    outcomes = [replay.monitored.outcome for replay in replays]
+    statuses = ", ".join(str(outcome.exit_code) for outcome in outcomes if outcome)
+    return f"the replay did not call {it.function} with the same arguments; its program ended with status {statuses}"
 
 
 def _is_of(it: Blueprint, call: Inspected) -> bool:
@@ -88,6 +112,12 @@ class _Side:
     outputs: Mapping[str, Mapping[str, Json]]
     root: Path | None = None
     """Where the files that were not kept still are."""
+
+    def mark(self, name: str) -> str:
+        """Return what it is if it is no file: removed, a link, or (empty) a file or not known."""
+        facts = self.outputs.get(name, {})
+        link = facts.get("link")
+        return f"a link to {link}" if isinstance(link, str) else "removed" if facts.get("change") == "removed" else ""
 
     def recorded(self, name: str) -> Recorded:
         """Return the file, or its digest if it was not kept, or None if it was not written."""
@@ -115,10 +145,17 @@ def _replayed(replay: Replay) -> _Side:
 
 def _outputs(result: Mapping[str, Json]) -> dict[str, Mapping[str, Json]]:
     entries = {**_table(result.get("outputs")), **_table(result.get("files"))}
-    return {name: _table(facts) for name, facts in entries.items() if part(facts, "change") != "removed"}
+    return {name: _table(facts) for name, facts in entries.items()}
 
 
 def _settled(name: str, there: _Side, here: Sequence[_Side], tolerance: Tolerance) -> Comparison:
+    marks = [side.mark(name) for side in (there, *here)]
+    if any(marks):
+        same = len(set(marks)) == 1
+        told = (
+            f"then {marks[0] or 'a file'}, now {next((mark for mark in marks[1:] if mark != marks[0]), '') or 'a file'}"
+        )
+        return Comparison(Grade.IDENTICAL, "absence") if same else different("absence", told)
     first, *others = (side.file(name) for side in here)
     with_record = [compared(there.recorded(name), replayed, name, tolerance) for replayed in (first, *others)]
     return settled(with_record, [compared(first, replayed, name, tolerance) for replayed in others])

@@ -1,5 +1,6 @@
 """The variables of the environment: the recorded values, and of each other one whether it is here as it was there."""
 
+import re
 from collections.abc import Mapping
 
 from attrs import frozen
@@ -8,24 +9,13 @@ from capsula.core.fault import Json
 from capsula.core.step import Phase, Step
 from capsula.core.variables import is_passing
 
-_INJECTING = frozenset(
-    {
-        "LD_PRELOAD",
-        "LD_AUDIT",
-        "LD_LIBRARY_PATH",
-        "DYLD_INSERT_LIBRARIES",
-        "DYLD_LIBRARY_PATH",
-        "BASH_ENV",
-        "ENV",
-        "PYTHONSTARTUP",
-        "PYTHONPATH",
-        "PYTHONHOME",
-        "PYTHONINSPECT",
-        "PYTHONBREAKPOINT",
-        "PYTHONEXECUTABLE",
-    }
+_INJECTING = re.compile(
+    r"(LD|DYLD|GIT|BASH|PERL|RUBY|NODE|JAVA|JDK|PIP|UV|XDG|SSL|OPENSSL|GCONV|CURL|REQUESTS)\w*.*"
+    r"|_JAVA_OPTIONS|ENV|PROMPT_COMMAND|SHELLOPTS|IFS|\w*_proxy|\w*_PROXY"
+    r"|PYTHON(STARTUP|PATH|HOME|INSPECT|BREAKPOINT|EXECUTABLE|USERBASE|PLATLIBDIR|PYCACHEPREFIX|WARNINGS)",
+    re.DOTALL,
 )
-"""Variables by which somebody else's programs get into a process."""
+"""Variables by which somebody else's programs, or addresses, get into a process."""
 
 _OURS = frozenset({"HOME", "USER", "LOGNAME", "TMPDIR", "TERM", "SHELL", "PATH", "VIRTUAL_ENV"})
 """Variables that are the host's, whatever they were when the run was recorded."""
@@ -75,17 +65,22 @@ def restored(
     """
     there = _texts(recorded.get("values"))
     drawn = {name: value for name, value in _texts(changes).items() if name == "PYTHONHASHSEED"}
-    dropped = () if own else tuple(sorted(_INJECTING & there.keys()))
+    dropped = () if own else tuple(sorted(name for name in there if _INJECTING.fullmatch(name)))
     values = {name: value for name, value in {**there, **drawn}.items() if name not in dropped and name not in _OURS}
     others = {name: value for name, value in _texts(recorded.get("digests")).items() if not _is_the_hosts(name)}
     # A value that was not recorded can only be that of here: a token may be another one by now, and do as well.
     hosts = {name: here[name] for name in (_OURS | others.keys()) & here.keys()}
     return Variables(
         {**hosts, **values},
-        differing=tuple(sorted(name for name in others if name in here and digests.get(name) != others[name])),
+        differing=tuple(sorted(name for name in others if name in here and _differs(others[name], digests.get(name)))),
         missing=tuple(sorted(name for name in others if name not in here)),
         dropped=dropped,
     )
+
+
+def _differs(there: str, here: Json) -> bool:
+    """Tell whether two digests are of different values; without the key of the vault nobody knows."""
+    return here is not None and here != there
 
 
 def _is_the_hosts(name: str) -> bool:

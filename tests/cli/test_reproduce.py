@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -375,3 +376,144 @@ def test_a_decorated_call_at_a_prompt_cannot_be_brought_back(project: Path) -> N
 
     assert (status, account["verdict"]) == (4, "blocked")
     assert "prompt" in account["blockers"][0]
+
+
+def test_a_directory_of_the_users_is_never_discarded(project: Path, tmp_path: Path) -> None:
+    capsule = record(project)
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter").write_text("precious")
+
+    status, account = reproduced(project, "--into", "../thesis", "--discard", capsule.name)
+
+    assert (status, account["verdict"]) == (4, "blocked")
+    assert (tmp_path / "thesis" / "chapter").read_text() == "precious"
+
+
+def test_a_place_in_a_work_tree_is_refused(project: Path) -> None:
+    capsule = record(project)
+
+    done = capsula("reproduce", "--no-rebuild", "--into", "inner", capsule.name, cwd=project, **caching(project))
+
+    assert (done.returncode, (project / "inner").exists()) == (2, False)
+
+
+def test_a_link_in_the_source_leads_nothing_out_of_the_workspace(project: Path, tmp_path: Path) -> None:
+    (tmp_path / "big").mkdir()
+    (tmp_path / "big" / "in.csv").write_text("old")
+    (project / "data").symlink_to(tmp_path / "big")
+    (project / "capsula.toml").write_text(
+        f'{SETTINGS}[capture.files]\n"data/in.csv" = {{ hash = "sha256", copy = true }}\n'
+    )
+    commit(project)
+    capsule = record(project, *COPY)
+    (tmp_path / "big" / "in.csv").write_text("new")
+
+    status, account = reproduced(project, capsule.name)
+
+    assert (status, account["verdict"]) == (4, "blocked")
+    assert (tmp_path / "big" / "in.csv").read_text() == "new"
+
+
+def test_a_capsule_of_somebody_else_puts_nothing_beside_itself(project: Path, tmp_path: Path) -> None:
+    capsule = record(project)
+    reader = repository(tmp_path / "reader", {"a": b"a"})
+    shutil.copytree(capsule, reader / "received")
+    before = git(reader, "status", "--porcelain", "--untracked-files=all")
+
+    status, account = reproduced(reader, "--trust", "received")
+
+    assert (status, account["verdict"]) == (0, "identical")
+    assert git(reader, "status", "--porcelain", "--untracked-files=all") == before
+    assert [Path(replay).parent for replay in account["replays"]] == [reader / "vault"]
+
+
+FORGERIES = {
+    "a moved file elsewhere": ("context.json", ("files", "../../precious"), {"moved": True, "hash_algorithm": None}),
+    "a moved file by its whole path": ("context.json", ("files", "PRECIOUS"), {"moved": True, "hash_algorithm": None}),
+    "a kept file elsewhere": ("context.json", ("files", "a"), {"kept_as": "../../../precious", "hash_algorithm": None}),
+    "an unknown hash": ("context.json", ("files", "a"), {"hash_algorithm": ["sha256"]}),
+    "a NUL in a path": ("context.json", ("files", "a\0b"), {"hash_algorithm": None}),
+    "a NUL in an argument": ("pre-run-info.json", ("args",), ["echo", "a\0b"]),
+    "a variable with an equals sign": ("context.json", ("environment", "values", "A=B"), "x"),
+    "a variable with a NUL": ("context.json", ("environment", "values", "A"), "x\0"),
+}
+
+
+@pytest.mark.parametrize("forgery", FORGERIES)
+def test_a_forged_capsule_is_refused_though_it_is_trusted(project: Path, tmp_path: Path, forgery: str) -> None:
+    (tmp_path / "precious").write_text("precious")
+    capsule = tmp_path / "received"
+    shutil.copytree(record(project), capsule)
+    name, place, value = FORGERIES[forgery]
+    whole = document(capsule, name)
+    table: Any = whole
+    for key in place[:-1]:
+        table = table[key]
+    table[place[-1].replace("PRECIOUS", str(tmp_path / "precious"))] = value
+    (capsule / name).write_text(json.dumps(whole))
+
+    done = capsula("reproduce", "--no-rebuild", "--trust", str(capsule), cwd=tmp_path, **caching(project))
+
+    assert (done.returncode, "Traceback" in done.stderr) == (5, False)
+    assert (tmp_path / "precious").read_text() == "precious"
+
+
+def test_a_file_that_was_removed_then_and_not_now_is_judged(project: Path) -> None:
+    (project / "victim.txt").write_text("x")
+    commit(project)
+    script = "import os; os.environ.get('MY_VARIABLE') and os.remove('victim.txt')"
+    capsule = record(project, sys.executable, "-c", script, MY_VARIABLE="1")
+
+    status, account = reproduced(project, capsule.name)
+
+    assert (status, account["verdict"], account["outputs"]["victim.txt"]["grade"]) == (1, "different", "different")
+
+
+@pytest.mark.parametrize(("now", "verdict"), [("a", "identical"), ("b", "different")])
+def test_a_link_that_was_made_is_judged_by_where_it_leads(project: Path, now: str, verdict: str) -> None:
+    script = "import os; os.symlink(os.environ['MY_VARIABLE'], 'latest')"
+    capsule = record(project, sys.executable, "-c", script, MY_VARIABLE="a")
+    (project / "latest").unlink()
+
+    _, account = reproduced(project, capsule.name, MY_VARIABLE=now)
+
+    assert account["verdict"] == verdict
+
+
+def test_a_machine_that_is_not_as_it_was_is_suspected(project: Path) -> None:
+    script = "import os; print(len(os.sched_getaffinity(0)))"
+    capsule = record(project, sys.executable, "-c", script)
+    words = [sys.executable, "-P", "-m", "capsula", "reproduce", "--no-rebuild", "--json", capsule.name]
+    alone = (
+        f"import os, sys; os.sched_setaffinity(0, {{min(os.sched_getaffinity(0))}}); os.execv({words[0]!r}, {words!r})"
+    )
+    one_processor = os.cpu_count() == 1
+
+    done = subprocess.run(
+        [sys.executable, "-c", alone],
+        cwd=project,
+        env=environment(**caching(project)),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+
+    account = json.loads(done.stdout)
+    suspects = [suspect["facet"] for suspect in account["context"]["suspects"]]
+    assert (account["verdict"], suspects) == (("identical", []) if one_processor else ("different", ["determinism"]))
+
+
+def test_input_that_was_not_recorded_is_suspected(project: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-P", "-m", "capsula", "monitor", "cat"],
+        cwd=project,
+        env=environment(LISTED="value"),
+        input=b"given",
+        check=True,
+        capture_output=True,
+    )
+
+    status, account = reproduced(project)
+
+    assert (status, account["verdict"]) == (1, "different")
+    assert account["context"]["suspects"] == [{"facet": "inputs", "reason": "standard input was a pipe, and is empty"}]
