@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Mapping
 from datetime import datetime
 from os import SEEK_END
 from pathlib import Path
@@ -14,7 +15,7 @@ from capsula.collectors.outputs import glance
 from capsula.core.clock import stamp
 from capsula.core.config import Config
 from capsula.core.fault import Fault, Json, fault_of
-from capsula.core.fragment import Answer, gather, joined
+from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.report import Report, silent
 from capsula.core.run import Command, Outcome
 from capsula.effects.process import run
@@ -73,8 +74,8 @@ def monitor(
     surroundings = config.surroundings
     top = header(config, "full", surroundings.environ.get(ID))
     plan = Run(config, items, evolve(top, reproduces=origin.id if origin else None))
-    context = joined(prepared(config, report), looked(config, report)) if config.settings.monitor.capture else None
     changes = environment_changes(config)
+    context = _context(config, changes, report) if config.settings.monitor.capture else None
     before = {
         "args": fact(list(surroundings.argv)),
         "command": fact(_command(config)),
@@ -107,6 +108,14 @@ def monitor(
     else:
         capsule = evolve(capsule, faults=(*capsule.faults, closing.failure()))
     return Monitored(outcome, capsule, capsule.faults, ready - begun + perf_counter() - over)
+
+
+def _context(config: Config, changes: Mapping[str, str], report: Report) -> Fragment:
+    """Return the context; the interpreter of the command is the one that the command will find."""
+    path = {name: value for name, value in changes.items() if name == "PATH"}
+    environ = {**config.surroundings.environ, **path}
+    seen = evolve(config, surroundings=evolve(config.surroundings, environ=environ))
+    return joined(prepared(config, report), looked(seen, report))
 
 
 def _told(capsule: Capsule, origin: Origin | None) -> dict[str, str]:

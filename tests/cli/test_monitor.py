@@ -473,3 +473,26 @@ def test_an_interruption_before_the_command_starts_is_no_traceback(project: Path
     _, told = process.communicate(timeout=PATIENCE)
 
     assert (process.returncode, told, "ran" in files(project)) == (-signal.SIGINT, "", False)
+
+
+def test_what_a_tool_runner_puts_before_the_path_is_not_the_commands(project: Path, tmp_path: Path) -> None:
+    tool, own = tmp_path / ".cache" / "tool", tmp_path / "own"
+    for place in (tool, own):
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
+    (project / "capsula.toml").write_text("[capture]\ninclude-cpu = false\n")
+    packages = [str(Path(__file__).parents[2]), *(path for path in sys.path if path.endswith("site-packages"))]
+    paths = [str(tool / "bin"), str(own / "bin"), os.environ["PATH"]]
+
+    done = subprocess.run(
+        [tool / "bin" / "python", "-m", "capsula", "monitor", "python", "-c", "import sys; print(sys.prefix)"],
+        cwd=project,
+        env=environment(PATH=os.pathsep.join(paths), VIRTUAL_ENV=str(own), PYTHONPATH=os.pathsep.join(packages)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    capsule = only_capsule(project)
+    interpreter = document(capsule, "context.json")["python_packages"]["interpreter"]
+    assert (done.returncode, done.stdout, interpreter["prefix"]) == (0, f"{own}\n", str(own))
+    assert document(capsule, "pre-run-info.json")["environment_changes"]["PATH"] == os.pathsep.join(paths[1:])
