@@ -217,7 +217,9 @@ def _told(state: Tree, found: _Found, place: _Place, more: tuple[Effect, ...]) -
     effects = more
     if found.changed:
         target = f"{place.target}.tar.gz"
-        effects += (Archive(target, place.top, found.changed, partial(_as_archived, state, found, target)),)
+        told = partial(_as_archived, state, found, target)
+        store = place.config.vault / ".capsula" / "archives"
+        effects += (Archive(target, place.top, found.changed, told, store),)
     if found.withheld:
         seals = {os.fsdecode(path): content(os.fsencode(place.below(path))) for path in found.withheld}
         known = {path: it.unwrap().sha256 for path, it in seals.items() if isinstance(it, Success)}

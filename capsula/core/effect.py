@@ -57,6 +57,8 @@ class Archive:
     directory: Path
     paths: tuple[bytes, ...]
     told: "Callable[[int, Mapping[bytes, Result[Content, Fault]]], Fragment]" = field(eq=False, repr=False)
+    store: Path | None = None
+    """A directory in which capsules with the same archive share it."""
     at: KeyPath = ()
 
 

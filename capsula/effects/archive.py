@@ -2,9 +2,10 @@
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from errno import EEXIST
+from hashlib import sha256
 from pathlib import Path
 
 from returns.result import Failure, Result, Success
@@ -18,6 +19,9 @@ from capsula.effects.files import folders, written
 BLOCK = 512
 """Bytes that everything in a tar is a multiple of."""
 
+SHARED = 64 * 1024
+"""Bytes of an archive that is worth a second name."""
+
 LONG_NAME, LONG_LINK = b"L", b"K"
 _LONGEST_NAME = 100
 _PERMISSIONS = {FILE: 0o644, PROGRAM: 0o755, LINK: 0o777}
@@ -30,9 +34,12 @@ def archived(effect: Archive, capsule: Path) -> Answer:
     found: dict[bytes, Result[Content, Fault]] = {}
     try:
         folders((capsule / effect.target).parent)
-        size = written(capsule / effect.target, _compressed(_members(effect, found)))
+        digest = sha256()
+        size = written(capsule / effect.target, _hashed(_compressed(_members(effect, found)), digest.update))
     except OSError as error:
         return Failure(fault_of(error, effect.target))
+    if effect.store and size > SHARED:
+        _united(capsule / effect.target, effect.store / f"{digest.hexdigest()}.tar.gz")
     return Success(effect.told(size, found))
 
 
@@ -50,6 +57,24 @@ def shared(effect: Share, capsule: Path) -> Answer:
     except OSError as error:
         return Failure(fault_of(error, effect.target))
     return Success(Fragment({"file": effect.target, "size": size}))
+
+
+def _united(target: Path, stored: Path) -> None:
+    """Let capsules with the same archive share one file; where that cannot be, each has its own."""
+    with suppress(OSError):
+        folders(stored.parent)
+        try:
+            os.link(target, stored)
+        except FileExistsError:
+            twin = target.with_name(f"{target.name}.twin")
+            os.link(stored, twin)
+            twin.replace(target)
+
+
+def _hashed(chunks: Iterator[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:
+    for chunk in chunks:
+        update(chunk)
+        yield chunk
 
 
 def _linked(store: Path, target: Path) -> bool:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -373,3 +374,21 @@ def test_modules_of_the_working_directory_are_not_imported(project: Path) -> Non
     done = capsula("monitor", str(program), "capture", cwd=project)
 
     assert (done.returncode, "imported" in done.stderr) == (0, False)
+
+
+def test_capsules_of_the_same_large_source_share_it(tmp_path: Path) -> None:
+    (tmp_path / "capsula.toml").write_text("[capture]\ninclude-cpu = false\ninclude-python-packages = false\n")
+    (tmp_path / "data.bin").write_bytes(random.Random(1).randbytes(200_000))
+
+    for _ in range(2):
+        capsula("capture", cwd=tmp_path)
+    (tmp_path / "data.bin").write_bytes(random.Random(2).randbytes(200_000))
+    capsula("capture", cwd=tmp_path)
+
+    one, two, other = ((capsule / ".capsula/source").glob("*.tar.gz") for capsule in capsules(tmp_path))
+    files = [next(archive).stat() for archive in (one, two, other)]
+    assert [file.st_ino == files[0].st_ino for file in files] == [True, True, False]
+    assert all(file.st_size > 200_000 for file in files)
+    assert all(
+        capsula("verify", "--integrity", capsule.name, cwd=tmp_path).returncode == 0 for capsule in capsules(tmp_path)
+    )
