@@ -40,8 +40,10 @@ def test_every_file_is_restored_or_told(files: dict[str, bytes], operations: lis
         assert tree(fresh) == {path: file for path, file in there.items() if not path.startswith(ignored)}
         assert directories(fresh) == folders
         assert untouched(top) == before
-        again = captured(config(fresh), Path(directory, "another"))
-        assert told(again, "digest") == told(fragment, "digest")
+        # What git ignores belongs to the tree once it is in the index, which is not brought back.
+        if not git(top, "ls-files", "--cached", "--ignored", "--exclude-standard"):
+            again = captured(config(fresh), Path(directory, "another"))
+            assert told(again, "digest") == told(fragment, "digest")
 
 
 def _change(top: Path, operation: Operation) -> None:
