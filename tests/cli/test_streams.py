@@ -17,12 +17,9 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("words", ["list", "show", "capture", "list --json"])
-def test_a_full_disk_behind_standard_output_is_one_line(project: Path, words: str) -> None:
-    line = f"{sys.executable} -P -m capsula {words} > /dev/full"
-
-    done = subprocess.run(
-        ["sh", "-c", line],
+def in_a_shell(words: str, project: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", f"{sys.executable} -P -m capsula {words}"],
         cwd=project,
         env=environment(),
         stderr=subprocess.PIPE,
@@ -30,23 +27,18 @@ def test_a_full_disk_behind_standard_output_is_one_line(project: Path, words: st
         timeout=PATIENCE,
         check=False,
     )
+
+
+@pytest.mark.parametrize("words", ["list", "show", "capture", "list --json"])
+def test_a_full_disk_behind_standard_output_is_one_line(project: Path, words: str) -> None:
+    done = in_a_shell(f"{words} > /dev/full", project)
 
     assert (done.returncode, done.stderr) == (1, "capsula: standard output: No space left on device\n")
 
 
 @pytest.mark.parametrize("words", ["list", "show", "capture", "monitor true"])
 def test_a_closed_standard_output_is_no_trouble(project: Path, words: str) -> None:
-    line = f"{sys.executable} -P -m capsula {words} >&-"
-
-    done = subprocess.run(
-        ["sh", "-c", line],
-        cwd=project,
-        env=environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = in_a_shell(f"{words} >&-", project)
 
     assert (done.returncode, done.stderr) == (0, "")
 
