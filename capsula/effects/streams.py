@@ -106,8 +106,8 @@ class Stream:
 
     def _close_log(self) -> None:
         if self.log is not None:
-            os.close(self.log)
-            self.log = None
+            closed, self.log = _closed(self.log), None
+            closed.alt(lambda fault: self.lose(fault.kind, f"the log may be cut off: {fault}"))
 
     def _has_reader(self, chunk: memoryview) -> bool:
         """Pass the chunk on; tell whether there is still someone who takes the bytes."""
@@ -135,7 +135,7 @@ def opened(stdout_log: Path | None, stderr_log: Path | None) -> tuple[Stream, ..
             case Failure(fault):
                 stream.lose(fault.kind, f"not recorded: {fault}")
     for unused in logs.values():
-        unused.map(os.close)
+        unused.bind(_closed)
     return streams
 
 
@@ -209,6 +209,15 @@ def _new_file(path: Path | None) -> Result[int, Fault]:
         return Success(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     except OSError as error:
         return Failure(fault_of(error, str(path)))
+
+
+def _closed(log: int) -> Result[None, Fault]:
+    """Close a log; a disk behind a network may say only now that it is full."""
+    try:
+        os.close(log)
+    except OSError as error:
+        return Failure(fault_of(error))
+    return Success(None)
 
 
 def _ready(descriptors: Sequence[int], deadline: float) -> list[int]:
