@@ -388,7 +388,7 @@ def _embeddable(found: _Found, place: _Place) -> _Found:
     if not withheld and not left_out:
         return found
     apart = {**left_out, **dict.fromkeys(withheld, "looks like a secret")}
-    missed = {path: Missed(os.fsdecode(path), why, committed[path][2]) for path, why in apart.items()}
+    missed = {path: Missed(os.fsdecode(path), why, committed[path][2], committed=True) for path, why in apart.items()}
     return evolve(
         found,
         clean={path: entry for path, entry in found.clean.items() if path not in apart},

@@ -42,6 +42,8 @@ class Missed:
     """In bytes; none if it could not even be looked at."""
     mode: str | None = None
     """The permissions, octal."""
+    committed: bool = False
+    """Whether it is as the commit has it, and so to be had wherever that is."""
 
 
 @frozen
@@ -70,12 +72,15 @@ class Tree:
     """As configured, or relative to the root; of a nested one, relative to the tree around it."""
     head: str | None
     """The commit that all else is told against; none without a repository, or before the first commit."""
-    mode: Literal["overlay", "tree"]
-    """Whether the archive holds what differs from a commit to be had elsewhere, or all that is needed."""
+    mode: Literal["overlay", "tree", "patch"]
+    """Whether the archive holds what differs from a commit to be had elsewhere, or all that is needed.
+
+    ``patch``: there is no archive, and all that is known are the patches to the commit.
+    """
     digest: str
-    """Of the whole tree but for what is withheld or left out: see ``digest``."""
+    """Of the whole tree but for what is withheld or left out: see ``digest``; under ``patch`` it is not known."""
     files: int
-    """How many files and links the tree has, without those."""
+    """How many files and links the tree has, without those; under ``patch``, as ``size``, it is not known."""
     size: int
     """In bytes."""
     overlay: tuple[Kept, ...] = ()
@@ -110,6 +115,8 @@ class Tree:
     """A compressed tar of the overlay."""
     objects: Stored | None = None
     """A pack of the commit, its trees and its files, without the history."""
+    patches: tuple[str, ...] = ()
+    """Under ``patch``, files of the capsule, in the order to apply."""
     nested: Mapping[str, "Tree"] = field(factory=dict)
     """Repositories inside, submodules or not, by their path."""
 
@@ -214,6 +221,9 @@ def _is_gits_own(component: str) -> bool:
     return any(re.fullmatch(_GITS_OWN, part) for part in re.sub(_IGNORABLE, "", component).split("\\"))
 
 
+_MODES: tuple[Literal["overlay", "tree", "patch"], ...] = ("overlay", "tree", "patch")
+
+
 def _tree(told: Json) -> Tree:
     table = _table(told)
     unknown = set(table) - {attribute.name for attribute in fields(Tree)}
@@ -222,12 +232,13 @@ def _tree(told: Json) -> Tree:
     head, mode = table["head"], table["mode"]
     if head is not None and not re.fullmatch("[0-9a-f]{40}", _text(head)):
         raise ValueError("the head is no commit")
-    if mode not in {"overlay", "tree"}:
+    known = next((known for known in _MODES if known == mode), None)
+    if known is None:
         raise ValueError(f"the mode {mode!r} is unknown")
     tree = Tree(
         path=_text(table["path"]),
         head=head if head is None else _text(head),
-        mode="tree" if mode == "tree" else "overlay",
+        mode=known,
         digest=_text(table["digest"]),
         files=_count(table["files"]),
         size=_count(table["size"]),
@@ -250,6 +261,7 @@ def _tree(told: Json) -> Tree:
         converted=table.get("converted") is True,
         archive=_stored(table.get("archive")),
         objects=_stored(table.get("objects")),
+        patches=_paths(table, "patches"),
         nested={_path(path): _tree(part) for path, part in _table(table.get("nested", {})).items()},
     )
     places = [kept.path for kept in tree.overlay]
@@ -272,6 +284,7 @@ def _missed(table: Mapping[str, Json]) -> Missed:
         _text(table["reason"]),
         None if size is None else _count(size),
         None if mode is None else _text(mode),
+        table.get("committed") is True,
     )
 
 

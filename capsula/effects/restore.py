@@ -9,9 +9,11 @@ import shutil
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from io import RawIOBase
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO
 
 import pygit2
@@ -20,12 +22,14 @@ from returns.result import Failure, Result, Success, safe
 
 from capsula.core.content import LINK, content
 from capsula.core.fault import Fault, Json, fault_of
-from capsula.core.pack import MalformedError, blob, leaves, pack_index, tree_of
-from capsula.core.repository import GITLINK, TROUBLE
+from capsula.core.pack import MOST_INFLATED, Leaf, MalformedError, blob, leaves, pack_index, tree_of
+from capsula.core.repository import GITLINK, TROUBLE, opened
 from capsula.core.tree import WORKSPACE, Kept, Missed, Tree, digest, path_flaw, understood
 from capsula.core.walk import below
 from capsula.effects.archive import BLOCK
 from capsula.effects.fetch import fetched
+from capsula.effects.patch import patched
+from capsula.effects.patch import read as read_patch
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -42,6 +46,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | get
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _TROUBLE = (*TROUBLE, _UnavailableError, tarfile.TarError, zlib.error, EOFError, OverflowError, RecursionError)
 _STEP = 1 << 20
+_MOST_LEAVES = 10_000_000
 _AS_GZIP = 31
 
 
@@ -52,7 +57,7 @@ class Restored:
     root: Path
     """Where its root directory is now."""
     needs: tuple[Missed, ...] = ()
-    """Files that the capsule does not hold; their paths are relative to the directory restored into."""
+    """Files that are not to be had; their paths are relative to the directory restored into."""
     fetched: tuple[str, ...] = ()
     """URLs of the remotes that had to be asked."""
 
@@ -77,7 +82,8 @@ def restored(
 ) -> Result[Restored, Fault]:
     """Put the trees of the facet ``source`` into a directory that is empty or does not exist.
 
-    Every tree that had a commit is a repository with that commit checked out, detached, and the raw bytes on top.
+    Every tree that had a commit is a repository with that commit checked out, detached, and the raw bytes on top. Files
+    that the capsule does not hold are taken from the commit, if they were as it has them and it is to be had.
     Faults: ``occupied``; ``integrity``, for what is not as the facts say or would lead outside; ``missing``, for a
     commit that is not to be had; those of the disk. Whatever the fault, nothing is left in the directory.
 
@@ -139,10 +145,15 @@ def _performed(layout: _Layout, restoration: "_Restoration") -> Result[Restored,
         return Failure(_fault(done.failure()))
     needs = tuple(
         evolve(it, path=os.path.normpath(f"{place}/{it.path}"))
-        for place, tree in layout.trees.items()
-        for it in tree.missed
+        for place in layout.trees
+        for it in restoration.missed[place]
     )
     return Success(Restored(into / layout.root, needs, tuple(restoration.fetched)))
+
+
+def holds(repository: str, commit: str) -> bool:
+    """Tell whether there is a repository in this directory that has the commit."""
+    return opened(Path(repository)).map(lambda it: commit in it).value_or(False)
 
 
 def _broken(message: str) -> Fault:
@@ -164,6 +175,7 @@ class _Restoration:
     def __init__(self, into: Path, capsule: Path, fetch: Mapping[str, str] | None) -> None:
         self.into = into
         self.fetched: list[str] = []
+        self.missed: dict[str, tuple[Missed, ...]] = {}
         self._capsule = capsule
         self._fetch = fetch
         self._links: list[tuple[bytes, bytes]] = []
@@ -180,7 +192,9 @@ class _Restoration:
         for target, path in self._links:
             os.symlink(target, path)  # noqa: PTH211 - a Path holds no bytes
         for place, tree in layout.trees.items():
-            _prove(self.into / place, tree, layout.inside(place))
+            if tree.mode != "patch":
+                found = {it.path for it in tree.missed} - {it.path for it in self.missed[place]}
+                _prove(self.into / place, tree, layout.inside(place), set(map(os.fsencode, found)))
         for place, repository in repositories.items():
             if repository is not None:
                 _checked_out(repository, layout.trees[place])
@@ -191,8 +205,9 @@ class _Restoration:
         self._directory(os.fsencode(top))
         repository = self._repository(top, tree) if tree.repository is not None else None
         prefix = os.fsencode(top) + b"/"
+        self.missed[place] = tree.missed
         if repository is not None and tree.head:
-            self._commit(prefix, tree, repository)
+            self.missed[place] = self._commit(prefix, tree, repository)
         self._overlay(prefix, tree)
         for path in (*tree.directories, *tree.nested):
             self._directory(prefix + os.fsencode(path))
@@ -229,28 +244,64 @@ class _Restoration:
             raise _UnavailableError(answer.failure().message)
         self.fetched.append(answer.unwrap())
 
-    def _commit(self, prefix: bytes, tree: Tree, repository: pygit2.Repository) -> None:
-        """Write the files of the commit that the tree still has as they were."""
-        kept, missed = ([os.fsencode(it.path) for it in group] for group in (tree.overlay, tree.missed))
-        other = {*kept, *missed, *map(os.fsencode, tree.deleted)}
-        left = tree.size
-        most = 100 * (tree.files + len(other) + len(tree.nested) + 10)
-        for leaf in leaves(repository, tree_of(repository, tree.head or ""), most):
-            if leaf.path in other:
-                continue
-            if flaw := path_flaw(os.fsdecode(leaf.path)):
-                raise MalformedError(f"a path of the commit {flaw}")
-            if leaf.mode == GITLINK:
-                self._directory(prefix + leaf.path)
-                continue
-            data = blob(repository, leaf.id)
-            left -= len(data)
-            if left < 0:
-                raise MalformedError("the commit holds more than it should")
-            if leaf.mode == LINK:
-                self._link(data, prefix + leaf.path)
-            else:
-                self._file(prefix + leaf.path, (data,), is_program=bool(leaf.mode & 0o100))
+    def _commit(self, prefix: bytes, tree: Tree, repository: pygit2.Repository) -> tuple[Missed, ...]:
+        """Write what the tree still has as the commit has it, and return the files that are not to be had."""
+        base, missed = self._base(tree, repository)
+        lost = {os.fsencode(it.path): it for it in missed}
+        other = {*(os.fsencode(it.path) for it in tree.overlay), *map(os.fsencode, tree.deleted)}
+        left, most = _limits(tree)
+        with self._origin(tree) as origin:
+            for leaf in leaves(repository, base, most):
+                if flaw := path_flaw(os.fsdecode(leaf.path)):
+                    raise MalformedError(f"a path of the commit {flaw}")
+                if leaf.path in other:
+                    continue
+                if leaf.path not in lost:
+                    left -= self._leaf(leaf, prefix, repository)
+                elif origin and lost[leaf.path].committed and pygit2.Oid(leaf.id) in origin:
+                    self._leaf(leaf, prefix, origin)
+                    del lost[leaf.path]
+                if left < 0:
+                    raise MalformedError("the commit holds more than it should")
+        return tuple(lost.values())
+
+    def _base(self, tree: Tree, repository: pygit2.Repository) -> tuple[bytes, tuple[Missed, ...]]:
+        """Return the id of git's tree with the files that no archive holds, and those that it does not tell of."""
+        base = tree_of(repository, tree.head or "")
+        if tree.mode != "patch":
+            return base, tree.missed
+        made, missed = patched(repository, base, (read_patch(self._capsule / name) for name in tree.patches))
+        return made, tuple({it.path: it for it in (*missed, *tree.missed)}.values())
+
+    @contextmanager
+    def _origin(self, tree: Tree) -> Iterator[pygit2.Repository | None]:
+        """Open a repository that has the files of the commit that the capsule does not hold, if there is one."""
+        head, repository = tree.head or "", tree.repository or ""
+        if not any(it.committed for it in tree.missed):
+            yield None
+        elif holds(repository, head):
+            yield pygit2.Repository(repository)
+        elif self._fetch is None or not tree.remotes:
+            yield None
+        else:
+            # Apart from the restored repository: where git has the commit, it asks for none of its files.
+            with TemporaryDirectory() as folder:
+                pygit2.init_repository(folder, bare=True)
+                url = fetched(head, tree.remotes, Path(folder), self._fetch).value_or(None)
+                self.fetched += [url] if url else []
+                yield pygit2.Repository(folder) if url else None
+
+    def _leaf(self, leaf: Leaf, prefix: bytes, repository: pygit2.Repository) -> int:
+        """Write what a commit has at a place, and return its size in bytes."""
+        if leaf.mode == GITLINK:
+            self._directory(prefix + leaf.path)
+            return 0
+        data = blob(repository, leaf.id)  # libgit2 compares it with its id
+        if leaf.mode == LINK:
+            self._link(data, prefix + leaf.path)
+        else:
+            self._file(prefix + leaf.path, (data,), is_program=bool(leaf.mode & 0o100))
+        return len(data)
 
     def _overlay(self, prefix: bytes, tree: Tree) -> None:
         """Write the files of the archive, each of which has to be just what the facts say."""
@@ -306,6 +357,14 @@ class _Restoration:
             if not os.path.isdir(path):  # noqa: PTH112 - a Path holds no bytes
                 raise MalformedError(f"{os.fsdecode(path)} is a file and a directory at once") from error
         self._made.add(path)
+
+
+def _limits(tree: Tree) -> tuple[int, int]:
+    """Return how many bytes, and how many files and folders, the commit may have at most."""
+    if tree.mode == "patch":
+        return MOST_INFLATED, _MOST_LEAVES
+    named = len(tree.overlay) + len(tree.missed) + len(tree.deleted) + len(tree.nested)
+    return tree.size, 100 * (tree.files + named + 10)
 
 
 class _Inflated(RawIOBase):
@@ -379,10 +438,11 @@ def _checked_out(repository: pygit2.Repository, tree: Tree) -> None:
         repository.index.write()
 
 
-def _prove(top: Path, tree: Tree, inside: set[bytes]) -> None:
-    """Compare the digest of what stands in the directory with the recorded one."""
+def _prove(top: Path, tree: Tree, inside: set[bytes], found: set[bytes]) -> None:
+    """Compare the digest of what stands in the directory, but for what was found elsewhere, with the recorded one."""
     prefix = os.fsencode(top) + b"/"
-    answers = {path: content(prefix + path) for path in below(prefix, inside, everything=True).files}
+    paths = below(prefix, inside, everything=True).files
+    answers = {path: content(prefix + path) for path in paths if path not in found}
     contents = {path: answer.unwrap() for path, answer in answers.items() if isinstance(answer, Success)}
     if digest({path: (it.mode, it.id, it.size) for path, it in contents.items()}) != tree.digest:
         raise MalformedError("what was restored is not what was recorded")

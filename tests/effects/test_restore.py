@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import tarfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -299,3 +300,66 @@ def test_several_sources_stand_as_they_stood(tmp_path: Path, capsule: Path) -> N
     assert answer.root == tmp_path / "fresh" / "main"
     assert tree(tmp_path / "fresh") == {"main/m": ("file", b"m\n"), "other/o": ("file", b"o\n")}
     assert [head(tmp_path / "fresh" / name) for name in ("main", "other")] == [head(main), head(other)]
+
+
+@pytest.fixture
+def with_secret(tmp_path: Path) -> Path:
+    """A repository whose commit is on no remote, and has what looks like a secret."""
+    return repository(tmp_path / "project", {"a": b"a\n", "d/.env": b"KEY=1\n", "big": bytes(5000)})
+
+
+def test_a_withheld_file_that_is_as_committed_comes_from_the_commit(
+    with_secret: Path, capsule: Path, tmp_path: Path
+) -> None:
+    there = tree(with_secret)
+    fragment = captured(config(with_secret, source=SourceSettings(file_limit=100)), capsule)
+    (with_secret / "d/.env").write_bytes(b"KEY=2\n")
+    commit(with_secret)
+
+    done = put_back(fragment, capsule, with_secret, tmp_path / "fresh").unwrap()
+
+    assert (done.needs, done.fetched) == ((), ())
+    assert tree(tmp_path / "fresh") == there
+
+
+def test_a_withheld_file_that_was_changed_or_whose_commit_is_gone_is_needed(
+    with_secret: Path, capsule: Path, tmp_path: Path
+) -> None:
+    write(with_secret, {"d/.env": b"KEY=2\n", ".env": b"KEY=3\n"})
+    fragment = captured(config(with_secret), capsule)
+    kept = captured(config(with_secret, source=SourceSettings(file_limit=100)), tmp_path / "other")
+
+    changed = put_back(fragment, capsule, with_secret, tmp_path / "fresh").unwrap()
+    with_secret.rename(tmp_path / "gone")
+    gone = put_back(kept, tmp_path / "other", with_secret, tmp_path / "again").unwrap()
+
+    assert [it.path for it in changed.needs] == [".env", "d/.env"]
+    assert [it.path for it in gone.needs] == [".env", "d/.env", "big"]
+
+
+def test_a_withheld_file_is_fetched_with_its_commit_if_that_is_on_the_remote_by_now(
+    with_secret: Path, capsule: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "remote.git")
+    git(with_secret, "remote", "add", "origin", os.fspath(tmp_path / "remote.git"))
+    there = tree(with_secret)
+    fragment = captured(config(with_secret), capsule)
+    git(with_secret, "push", "--quiet", "origin", "HEAD:refs/heads/main")
+    with_secret.rename(tmp_path / "gone")
+
+    done = put_back(fragment, capsule, with_secret, tmp_path / "fresh", fetch=ISOLATED).unwrap()
+
+    assert (done.needs, done.fetched) == ((), (os.fspath(tmp_path / "remote.git"),))
+    assert tree(tmp_path / "fresh") == there
+
+
+def test_a_withheld_file_that_is_damaged_in_the_repository_is_refused(
+    with_secret: Path, capsule: Path, tmp_path: Path
+) -> None:
+    fragment = captured(config(with_secret), capsule)
+    identity = git(with_secret, "rev-parse", "HEAD:d/.env").decode().strip()
+    file = with_secret / ".git/objects" / identity[:2] / identity[2:]
+    file.chmod(0o600)
+    file.write_bytes(zlib.compress(b"blob 6\0KEY=2\n"))
+
+    assert kind(fragment, capsule, with_secret, tmp_path / "fresh") == "integrity"
