@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping
 
+from attrs import evolve
 from returns.result import Failure
 
 from capsula.core.collector import Collector
 from capsula.core.config import Config
 from capsula.core.fault import Fault
 from capsula.core.fragment import Answer, Fragment, gather
+from capsula.core.once import once
 
 
 def collect(collectors: Mapping[str, Collector], config: Config) -> Fragment:
     """Return what the collectors learn under this config; one that fails costs only its own facts."""
-    return gather({name: _answer(collector, config) for name, collector in collectors.items()})
+    together = evolve(config, reader=once())
+    return gather({name: _answer(collector, together) for name, collector in collectors.items()})
 
 
 def _answer(collector: Collector, config: Config) -> Answer:

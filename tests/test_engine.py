@@ -1,5 +1,6 @@
 """Asking every collector: one that fails costs only itself."""
 
+from itertools import count
 from pathlib import Path
 
 from returns.result import Failure, Success
@@ -47,3 +48,15 @@ def test_each_collector_is_asked_and_costs_only_itself() -> None:
             Fault("crashed", "UnspeakableError: <exception str() failed>", REMEDY, ("unspeakable",)),
         ),
     )
+
+
+def test_what_collectors_share_is_read_once_in_a_gathering_and_anew_in_the_next() -> None:
+    readings = count(1)
+
+    def reading(config: Config) -> Answer:
+        return Success(Fragment(config.reader("shared", lambda: next(readings))))
+
+    first = collect({"one": reading, "other": reading}, CONFIG)
+    second = collect({"one": reading, "other": reading}, CONFIG)
+
+    assert (first.facts, second.facts) == ({"one": 1, "other": 1}, {"one": 2, "other": 2})

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pygit2
 from attrs import asdict, frozen
-from pygit2.enums import DeltaStatus, DiffOption
+from pygit2.enums import DeltaStatus
 from returns.result import Failure, Result, Success, safe
 
 from capsula.core.config import Config
@@ -25,15 +25,14 @@ from capsula.core.repository import (
     GITLINK,
     TROUBLE,
     Entry,
-    compared,
     holder,
     opened,
     remarkable,
-    sound_index,
     top_directory,
     trouble,
     unreadable,
 )
+from capsula.core.worktree import CONTEXT_LINES, TEXT_AND_BINARY, WorkTree, head_tree, work_tree
 
 MOST_UNTRACKED = 10_000
 """How many untracked paths a document lists."""
@@ -123,22 +122,29 @@ def _file_name(name: str) -> str:
 
 
 def _captured(repository: pygit2.Repository, name: str, path: str, config: Config) -> Answer:
-    return sound_index(repository).bind(lambda index: _understood(repository, index, name, path, config))
-
-
-def _understood(repository: pygit2.Repository, index: bytes, name: str, path: str, config: Config) -> Answer:
-    read: Result[Fragment, Exception] = safe(exceptions=TROUBLE)(_fragment)(repository, index, name, path, config)
-    return read.alt(lambda error: trouble(error, Path(repository.path)))
-
-
-def _fragment(repository: pygit2.Repository, index: bytes, name: str, path: str, config: Config) -> Fragment:
     top = top_directory(repository)
-    sha, branch = _head(repository)
     if top is None:
-        bare = Checkout(path, sha, branch, _remotes(repository), False, Changes(0, 0, 0), (), bare=True)
-        return Fragment(_facts(bare))
-    entries = remarkable(index)
-    work = _work(repository, top, entries)
+        return _sound(repository, lambda: _bare(repository, path))
+    return work_tree(repository, config.reader).bind(
+        lambda tree: _sound(repository, lambda: _fragment(tree, top, name, path, config))
+    )
+
+
+def _sound(repository: pygit2.Repository, read: Callable[[], Fragment]) -> Answer:
+    answer: Result[Fragment, Exception] = safe(exceptions=TROUBLE)(read)()
+    return answer.alt(lambda error: trouble(error, Path(repository.path)))
+
+
+def _bare(repository: pygit2.Repository, path: str) -> Fragment:
+    sha, branch = _head(repository)
+    return Fragment(_facts(Checkout(path, sha, branch, _remotes(repository), False, Changes(0, 0, 0), (), bare=True)))
+
+
+def _fragment(tree: WorkTree, top: Path, name: str, path: str, config: Config) -> Fragment:
+    repository = tree.repository
+    sha, branch = _head(repository)
+    entries = remarkable(tree.index)
+    work = _work(tree, top, entries)
     vault = config.vault.resolve()
     untracked = sorted(os.fsdecode(path) for path in work.untracked if not _is_in(vault, top, top / os.fsdecode(path)))
     submodules = _submodules(repository, top, entries, work.dirty_submodules)
@@ -215,9 +221,8 @@ class _Work:
     """The files of which no change is told, because they cannot be read; sorted."""
 
 
-def _work(repository: pygit2.Repository, top: Path, entries: list[Entry]) -> _Work:
-    staged = _from_head_to_index(repository)
-    found, closed = _from_index_to_work_tree(repository)
+def _work(tree: WorkTree, top: Path, entries: list[Entry]) -> _Work:
+    staged, found, closed = _changes(tree.staged), _changes(tree.unstaged), dict(tree.closed)
     sparse = {entry.path for entry in entries if entry.sparse}
     absent = {change.path for change in found if change.kind is DeltaStatus.DELETED and change.path in sparse}
     untracked = tuple(
@@ -232,10 +237,12 @@ def _work(repository: pygit2.Repository, top: Path, entries: list[Entry]) -> _Wo
         for change in tracked
         if change.path not in without_content
         and change.path not in closed
-        and not _is_kept_elsewhere(repository, top, change)
+        and not _is_kept_elsewhere(tree.repository, top, change)
     ]
     unstaged += (
-        change for path in sorted(without_content - closed.keys()) for change in _past_the_index(repository, top, path)
+        change
+        for path in sorted(without_content - closed.keys())
+        for change in _past_the_index(tree.repository, top, path)
     )
     return _Work(
         tuple(change for change in staged if change.path not in without_content),
@@ -248,21 +255,7 @@ def _work(repository: pygit2.Repository, top: Path, entries: list[Entry]) -> _Wo
     )
 
 
-_TEXT_AND_BINARY = DiffOption.SHOW_BINARY
-_CONTEXT_LINES = 3
-_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 _NO_ID = pygit2.Oid(b"")
-
-
-def _from_head_to_index(repository: pygit2.Repository) -> list[_Change]:
-    return _changes(_head_tree(repository).diff_to_index(repository.index, _TEXT_AND_BINARY, _CONTEXT_LINES, 0))
-
-
-def _from_index_to_work_tree(repository: pygit2.Repository) -> tuple[list[_Change], dict[bytes, Fault]]:
-    """One walk of the work tree gives what changed, what is not tracked, and what cannot be read."""
-    flags = _TEXT_AND_BINARY | DiffOption.INCLUDE_UNTRACKED | DiffOption.RECURSE_UNTRACKED_DIRS
-    diff, closed = compared(repository, flags)
-    return _changes(diff), closed
 
 
 def _changes(diff: pygit2.Diff) -> list[_Change]:
@@ -284,7 +277,7 @@ def _past_the_index(repository: pygit2.Repository, top: Path, path: bytes) -> It
 
     A file that became a link, or the reverse, is another file.
     """
-    tree, name = _head_tree(repository), os.fsdecode(path)
+    tree, name = head_tree(repository), os.fsdecode(path)
     entry = tree[name] if name in tree else None  # noqa: SIM401 - a Tree has no get
     blob = entry if isinstance(entry, pygit2.Blob) else None
     old, new = blob.filemode if blob else 0, _mode(top / name)
@@ -298,7 +291,7 @@ def _patch_between(blob: pygit2.Blob | None, path: Path | None) -> pygit2.Patch 
     if not blob and not path:
         return None
     content = _content(path) if path else None
-    return pygit2.Patch.create_from(blob, content, flag=_TEXT_AND_BINARY, context_lines=_CONTEXT_LINES)
+    return pygit2.Patch.create_from(blob, content, flag=TEXT_AND_BINARY, context_lines=CONTEXT_LINES)
 
 
 def _mode(path: Path) -> int:
@@ -326,11 +319,6 @@ def _is_kept_elsewhere(repository: pygit2.Repository, top: Path, change: _Change
         return False
     with path.open("rb") as file:
         return file_digest(file, "sha256").hexdigest().encode() == pointer[1]
-
-
-def _head_tree(repository: pygit2.Repository) -> pygit2.Tree:
-    tip = repository[_EMPTY_TREE] if repository.head_is_unborn else repository.head
-    return tip.peel(pygit2.Tree)
 
 
 def _head(repository: pygit2.Repository) -> tuple[str | None, str | None]:
@@ -368,7 +356,7 @@ def _is_in(directory: Path, top: Path, path: Path) -> bool:
 def _submodules(
     repository: pygit2.Repository, top: Path, entries: list[Entry], dirty: frozenset[bytes]
 ) -> dict[str, Result[Submodule, Fault]]:
-    tree = _head_tree(repository)
+    tree = head_tree(repository)
     paths = {os.fsdecode(entry.path): entry.path in dirty for entry in entries if entry.mode == GITLINK}
     return {
         path: _checked_out(top / path).map(partial(_submodule, path, _recorded(tree, path), dirty=is_dirty))

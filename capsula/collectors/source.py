@@ -26,10 +26,19 @@ from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.index import Index, indexed
 from capsula.core.pack import Leaf, packed
 from capsula.core.remote import without_secrets
-from capsula.core.repository import TROUBLE, compared, holder, opened, sound_index, top_directory, trouble
+from capsula.core.repository import (
+    TROUBLE,
+    compared,
+    holder,
+    opened,
+    sound_index,
+    top_directory,
+    trouble,
+)
 from capsula.core.settings import SourceSettings
 from capsula.core.tree import WORKSPACE, Entries, Ignored, Kept, Missed, Tree, digest, facts, is_secret, secrets
 from capsula.core.walk import MOST_FILES, below, rest
+from capsula.core.worktree import WorkTree, head_tree, work_tree
 
 FOLDER = ".capsula/source"
 """Where in a capsule the archives stand."""
@@ -107,11 +116,42 @@ def _ignores(repository: pygit2.Repository, top: Path, directory: Path) -> bool:
 def _captured(repository: pygit2.Repository, place: _Place) -> Answer:
     if top_directory(repository) is None:
         return Failure(Fault("no work tree", f"{repository.path} has no work tree"))
-    return sound_index(repository).bind(lambda index: _understood(repository, indexed(index), place))
+    walked = work_tree(repository, place.config.reader).map(_seen).lash(lambda _: _without_submodules(repository))
+    return walked.bind(partial(_understood, repository, place))
 
 
-def _understood(repository: pygit2.Repository, index: Index, place: _Place) -> Answer:
-    read: Result[Fragment, Exception] = safe(exceptions=TROUBLE)(_of_repository)(repository, index, place)
+@frozen
+class _Seen:
+    """What git says of a work tree."""
+
+    index: bytes
+    staged: frozenset[bytes]
+    """The paths that differ from HEAD to index."""
+    walked: frozenset[bytes]
+    """Those that differ from there, cannot be read or are not tracked; a repository ends with a slash."""
+
+
+def _seen(tree: WorkTree) -> _Seen:
+    return _Seen(tree.index, _paths(tree.staged), _paths(tree.unstaged) | tree.closed.keys())
+
+
+def _without_submodules(repository: pygit2.Repository) -> Result[_Seen, Fault]:
+    """Look past the submodules, one of which may be broken: each is a tree of its own."""
+    flags = DiffOption.INCLUDE_UNTRACKED | DiffOption.RECURSE_UNTRACKED_DIRS | DiffOption.IGNORE_SUBMODULES
+
+    def seen(index: bytes) -> _Seen:
+        walked, closed = compared(repository, flags)
+        staged = head_tree(repository).diff_to_index(repository.index)
+        return _Seen(index, _paths(staged), _paths(walked) | closed.keys())
+
+    read = safe(exceptions=TROUBLE)(seen)
+    return sound_index(repository).bind(
+        lambda index: read(index).alt(lambda error: trouble(error, Path(repository.path)))
+    )
+
+
+def _understood(repository: pygit2.Repository, place: _Place, seen: _Seen) -> Answer:
+    read: Result[Fragment, Exception] = safe(exceptions=TROUBLE)(_of_repository)(repository, seen, place)
     return read.alt(lambda error: trouble(error, Path(repository.path)))
 
 
@@ -138,20 +178,21 @@ class _Found:
         return {*self.withheld, *self.left_out}
 
 
-def _of_repository(repository: pygit2.Repository, index: Index, place: _Place) -> Fragment:
-    tree = _head_tree(repository)
+def _of_repository(repository: pygit2.Repository, seen: _Seen, place: _Place) -> Fragment:
+    tree = None if repository.head_is_unborn else head_tree(repository)
     head = None if tree is None else str(repository.head.target)
-    staged = set(index.files) if tree is None else _from_head_to_index(repository, tree)
-    walked = _from_index_to_work_tree(repository)
-    repositories, own = _inside(walked, index, place)
+    index = indexed(seen.index)
+    repositories, own = _inside(seen.walked, index, place)
     without = place.without | repositories | own
-    converted = _is_converted(repository, index, walked, place.config.surroundings.environ)
-    suspects = walked | staged | index.hidden | index.unknown | (set(index.files) if converted else set())
-    suspects = {path for path in suspects - index.submodules if not _is_in(without, path)}
-    clean = {path: entry for path, entry in index.files.items() if path not in suspects} if suspects else index.files
+    converted = _is_converted(repository, index, seen, place.config.surroundings.environ)
+    differing = seen.walked | seen.staged | index.hidden | index.unknown | (index.files.keys() if converted else set())
+    suspects = {path for path in differing - index.submodules if not _is_in(without, path)}
+    clean = dict(index.files)
+    for path in suspects:
+        clean.pop(path, None)
 
     def in_head(path: bytes) -> tuple[int, bytes] | None:
-        known = None if path in staged else index.files.get(path)
+        known = None if path in seen.staged else index.files.get(path)
         return known[:2] if known else _entry(tree, path)
 
     found = _looked_at(clean, suspects, in_head, place)
@@ -425,26 +466,11 @@ def _size(repository: pygit2.Repository, identity: bytes) -> int:
     return int(repository.odb.read_header(pygit2.Oid(identity))[1])
 
 
-def _head_tree(repository: pygit2.Repository) -> pygit2.Tree | None:
-    return None if repository.head_is_unborn else repository.head.peel(pygit2.Tree)
+def _paths(diff: pygit2.Diff) -> frozenset[bytes]:
+    return frozenset(file.raw_path for delta in diff.deltas for file in (delta.old_file, delta.new_file))
 
 
-def _from_head_to_index(repository: pygit2.Repository, tree: pygit2.Tree) -> set[bytes]:
-    return _paths(tree.diff_to_index(repository.index))
-
-
-def _from_index_to_work_tree(repository: pygit2.Repository) -> set[bytes]:
-    """Return the paths that changed, cannot be read or are not tracked; a repository ends with a slash."""
-    flags = DiffOption.INCLUDE_UNTRACKED | DiffOption.RECURSE_UNTRACKED_DIRS | DiffOption.IGNORE_SUBMODULES
-    diff, unreadable = compared(repository, flags)
-    return _paths(diff) | unreadable.keys()
-
-
-def _paths(diff: pygit2.Diff) -> set[bytes]:
-    return {file.raw_path for delta in diff.deltas for file in (delta.old_file, delta.new_file)}
-
-
-def _inside(walked: set[bytes], index: Index, place: _Place) -> tuple[set[bytes], set[bytes]]:
+def _inside(walked: frozenset[bytes], index: Index, place: _Place) -> tuple[set[bytes], set[bytes]]:
     """Return the repositories inside a work tree, and those of them that are Capsula's own workspaces."""
     directories = {path.rstrip(b"/") for path in walked if path.endswith(b"/")} | index.submodules
     found = {path for path in directories if os.path.lexists(place.below(path) / ".git")}
@@ -510,7 +536,7 @@ _CONVERTING = re.compile(rb"\b(text|crlf|eol|ident|filter|working-tree-encoding|
 _OFF = {"false", "no", "off", "0", ""}
 
 
-def _is_converted(repository: pygit2.Repository, index: Index, walked: set[bytes], environ: Mapping[str, str]) -> bool:
+def _is_converted(repository: pygit2.Repository, index: Index, seen: _Seen, environ: Mapping[str, str]) -> bool:
     """Tell whether the bytes or modes of the work tree may be other than those that git keeps, and calls the same."""
     if _setting(repository, "core.autocrlf").lower() not in _OFF:
         return True
@@ -525,11 +551,8 @@ def _is_converted(repository: pygit2.Repository, index: Index, walked: set[bytes
     )
     candidates = [Path("/etc/gitattributes"), Path(re.sub(r"^~(?=/)", lambda _: home, own))]
     candidates.append(Path(_common_directory(repository), "info", "attributes"))
-    candidates += (
-        Path(repository.workdir, os.fsdecode(path))
-        for path in (*index.files, *walked)
-        if path.endswith(b".gitattributes")
-    )
+    told = [path for paths in (index.files, seen.walked) for path in paths if path.endswith(b".gitattributes")]
+    candidates += (Path(repository.workdir, os.fsdecode(path)) for path in dict.fromkeys(told))
     return any(_may_convert(file) for file in candidates)
 
 

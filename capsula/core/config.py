@@ -6,6 +6,7 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from capsula.core.ask import Answered, Unasked
+from capsula.core.once import Reader, anew
 from capsula.core.settings import Settings
 
 
@@ -32,6 +33,8 @@ class Config:
     file: Path | None = None
     """The configuration file; none without one."""
     answers: Answered = field(factory=Unasked, eq=False, repr=False)
+    reader: Reader = field(default=anew, eq=False, repr=False)
+    """Reads what several collectors need; within one gathering, once."""
 
     @property
     def vault(self) -> Path:

@@ -1,0 +1,58 @@
+"""Work trees: how one differs from its commit, as one walk of its files tells whoever asks."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import pygit2
+from attrs import frozen
+from pygit2.enums import DiffOption
+from returns.result import Result, safe
+
+from capsula.core.fault import Fault
+from capsula.core.once import Reader
+from capsula.core.repository import TROUBLE, compared, sound_index, trouble
+
+CONTEXT_LINES = 3
+TEXT_AND_BINARY = DiffOption.SHOW_BINARY
+
+_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+
+
+@frozen
+class WorkTree:
+    """A work tree, its index, and the diffs from HEAD to the one and on to the other."""
+
+    repository: pygit2.Repository
+    index: bytes
+    """The index file; empty where there is none."""
+    staged: pygit2.Diff
+    unstaged: pygit2.Diff
+    """What is not tracked is among it; a repository inside ends with a slash."""
+    closed: Mapping[bytes, Fault]
+    """Why files that are tracked cannot be read; the diff says nothing of them."""
+
+
+def work_tree(repository: pygit2.Repository, reader: Reader) -> Result[WorkTree, Fault]:
+    """Return how the work tree of a repository, which is not bare, differs from its commit."""
+    return reader(("work tree", repository.path), partial(_walked, repository))
+
+
+def head_tree(repository: pygit2.Repository) -> pygit2.Tree:
+    """Return the tree of the commit that is checked out; the empty one before the first."""
+    tip = repository[_EMPTY_TREE] if repository.head_is_unborn else repository.head
+    return tip.peel(pygit2.Tree)
+
+
+def _walked(repository: pygit2.Repository) -> Result[WorkTree, Fault]:
+    read = safe(exceptions=TROUBLE)(_compared)
+    return sound_index(repository).bind(
+        lambda index: read(repository, index).alt(lambda error: trouble(error, Path(repository.path)))
+    )
+
+
+def _compared(repository: pygit2.Repository, index: bytes) -> WorkTree:
+    staged = head_tree(repository).diff_to_index(repository.index, TEXT_AND_BINARY, CONTEXT_LINES, 0)
+    flags = TEXT_AND_BINARY | DiffOption.INCLUDE_UNTRACKED | DiffOption.RECURSE_UNTRACKED_DIRS
+    unstaged, closed = compared(repository, flags)
+    return WorkTree(repository, index, staged, unstaged, closed)
