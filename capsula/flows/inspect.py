@@ -3,7 +3,7 @@
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -95,7 +95,8 @@ def inspected(entry: Entry) -> Inspected:
     first = _read(entry.directory, BEFORE)
     # Whether the process lives is asked before the end record is looked for, lest a run that ends meanwhile seem lost.
     unfinished = _unfinished(part(first[BEFORE].value_or({}), HEADER, "process") if first else None)
-    answers = _upgraded({**first, **_read(entry.directory, CONTEXT), **_read(entry.directory, AFTER)})
+    read = {**first, **_read(entry.directory, CONTEXT), **_read(entry.directory, AFTER)}
+    answers = _upgraded(read, _files(entry.directory))
     documents = {name: answer.unwrap() for name, answer in answers.items() if isinstance(answer, Success)}
     faults = tuple(answer.failure().under(name) for name, answer in answers.items() if isinstance(answer, Failure))
     empty = Fault("missing", f"there is no document in {entry.directory}")
@@ -244,9 +245,14 @@ def _content(file: Path) -> Result[bytes, Fault]:
         return Failure(fault_of(error))
 
 
-def _upgraded(answers: _Answers) -> _Answers:
+def _upgraded(answers: _Answers, held: Collection[str] = ()) -> _Answers:
     sound = {name: answer.unwrap() for name, answer in answers.items() if isinstance(answer, Success)}
-    return {**answers, **upgraded(sound)}
+    return {**answers, **upgraded(sound, held)}
+
+
+def _files(directory: Path) -> list[str]:
+    """Return the names of the files in a capsule, but not below."""
+    return [it.name for it in _listing(directory).value_or([]) if it.is_file(follow_symlinks=False)]
 
 
 def _state(answers: _Answers, unfinished: str) -> str:

@@ -52,12 +52,33 @@ def test_a_run_without_headers_gets_those_it_would_have() -> None:
     identity = "83a2af1d75cf21d94de1d763ac5cf1f1"
     begun = "2023-07-12T18:09:29.490877+09:00"
     assert answers == {
-        "pre-run-info.json": Success({**BEFORE, "capsula": header(identity, begun, "running")}),
+        "pre-run-info.json": Success(
+            {
+                **BEFORE,
+                "command": {"directory": "../../current/working/directory"},
+                "capsula": header(identity, begun, "running"),
+            }
+        ),
         "context.json": Success({**CONTEXT, "capsula": header(identity, begun, "complete")}),
         "post-run-info.json": Success(
             {**AFTER, "capsula": header(identity, "2023-07-12T18:09:31.977784+09:00", "finished")}
         ),
     }
+
+
+def test_what_an_old_capsule_holds_is_told_and_what_was_not_there_is_a_fault() -> None:
+    hashed: dict[str, Json] = {"hash_algorithm": "md5", "file_hash": "0"}
+    names = ["in/data.csv", "a/same", "b/same", "d/pi.diff", "x/context.json", "gone"]
+    context: dict[str, Json] = {**CONTEXT, "git": {"pi": {}}, "files": dict.fromkeys(names, hashed)}
+    after: dict[str, Json] = {**AFTER, "files": {"out/plot.png": hashed, "not/there.txt": None}}
+    held = ["data.csv", "same", "pi.diff", "context.json", "plot.png", "there.txt"]
+
+    documents: Any = upgraded({"context.json": context, "post-run-info.json": after}, held)
+
+    files, ended = documents["context.json"].unwrap()["files"], documents["post-run-info.json"].unwrap()
+    assert files == {**dict.fromkeys(names, hashed), "in/data.csv": {**hashed, "kept_as": "data.csv"}}
+    assert ended["files"] == {"out/plot.png": {**hashed, "kept_as": "plot.png"}}
+    assert [fault["path"] for fault in ended["capsula"]["faults"]] == [["files", "not/there.txt"]]
 
 
 def test_a_derived_id_is_that_of_the_first_document_however_it_is_written_and_whatever_follows() -> None:
