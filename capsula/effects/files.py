@@ -14,9 +14,9 @@ _UNSUPPORTED = {EINVAL, ENOTSUP}
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
-def folders(folder: Path) -> None:
-    """Make a private folder, and those above it that are missing."""
-    missing = [*takewhile(lambda each: not each.is_dir(), (folder, *folder.parents))]
+def folders(folder: Path) -> tuple[Path, ...]:
+    """Make a private folder, and those above it that are missing; return these, the innermost first."""
+    missing = tuple(takewhile(lambda each: not each.is_dir(), (folder, *folder.parents)))
     for each in reversed(missing):
         try:
             each.mkdir(PRIVATE_FOLDER)
@@ -25,6 +25,7 @@ def folders(folder: Path) -> None:
                 raise
         else:
             each.chmod(PRIVATE_FOLDER)  # the umask may have taken from it what its owner needs
+    return missing
 
 
 def created(file: Path) -> int:

@@ -15,7 +15,7 @@ from capsula.core.effect import Seal
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, Fragment
 from capsula.core.variables import keyed_digest
-from capsula.effects.files import folders, written
+from capsula.effects.files import folders, synchronised, written
 from capsula.effects.vault import OWN
 
 LENGTH = 32
@@ -92,8 +92,10 @@ def _drawn(folder: Path) -> None:
     aside = folder / f"key.{os.getpid()}.{os.urandom(4).hex()}"
     written(aside, (drawn,))
     try:
+        synchronised(aside)  # a key that is cut off would be in the way of every capsule to come
         with suppress(FileExistsError):  # another process was faster
             _linked(aside, folder / "key", drawn)
+        synchronised(folder)
     finally:
         aside.unlink()
 

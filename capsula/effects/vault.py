@@ -29,7 +29,8 @@ def building(vault: Path, identity: str) -> Result[Path, Fault]:
     """Make the vault if need be, and a private directory in it where a capsule is built aside."""
     aside = vault / OWN / "building" / f"{_builder()}-{identity}"
     try:
-        folders(vault)
+        for new in folders(vault):
+            synchronised(new.parent)  # once in the life of a vault; each capsule relies on its name
         _hidden_from_git(vault)
         _swept(aside.parent)
         folders(aside / OWN)

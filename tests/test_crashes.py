@@ -1,0 +1,264 @@
+"""Whatever fails, and wherever: a capsule is whole or says that it is not, and nothing of the user's is lost.
+
+Each operation on the vault and on a file that is moved into it is made to fail in its turn, and the process to die at
+it. With EVERY_OPERATION set all of them are tried; without it all deaths of a capture, and a sample of the rest.
+"""
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+from signal import SIGKILL
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pygit2
+import pytest
+from attrs import frozen
+
+from capsula.effects.manifest import integrity
+from tests.faulty import KILL, Ended, Faulty, faulty
+from tests.running import PLAIN
+
+CONTENT = b"the only copy of what took a week\n" * 100
+COMMAND = ("sh", "-c", "yes 'the only copy of what took a week' | head -n 100 > moved; echo out; echo err >&2; exit 3")
+CONFIGURATION = f"""
+vault-directory = "{{vault}}"
+{PLAIN}
+[capture.files]
+{{captured}}
+[monitor.item.it.files]
+moved = {{{{ hash = "sha256", move = true }}}}
+"""
+MOVED = '"moved" = { hash = "sha256", move = true }'
+DOCUMENTS = ("context.json", "pre-run-info.json", "post-run-info.json")
+
+WORDS = {"capture": ("capture",), "monitor": ("monitor", "-i", "it", *COMMAND)}
+FAULTS = {
+    "a death": (KILL, False),
+    "a full disk": (errno.ENOSPC, True),
+    "a full quota": (errno.EDQUOT, True),
+    "an error of the disk": (errno.EIO, False),
+    "a refusal": (errno.EACCES, False),
+}
+SAMPLE = 11
+
+
+@frozen
+class Place:
+    """A root with one file to move, and the vault it is moved into."""
+
+    root: Path
+    vault: Path
+
+    @property
+    def moved(self) -> Path:
+        return self.root / "moved"
+
+    @property
+    def capsules(self) -> list[Path]:
+        if not self.vault.is_dir():
+            return []
+        return sorted(it for it in self.vault.iterdir() if it.is_dir() and it.name != ".capsula")
+
+    @property
+    def watched(self) -> tuple[Path, Path]:
+        return self.vault, self.moved
+
+
+@frozen
+class Stage:
+    """What runs the command line, a project to copy, and places on two file systems, where there are two."""
+
+    runner: Faulty
+    project: Path
+    disk: Path
+    memory: Path
+    """Waits for no disk."""
+
+    def place(self, name: str, verb: str, *, is_near: bool = True) -> Place:
+        """Return a fresh root with its vault beside it, or on the other file system."""
+        root = (self.memory if is_near else self.disk) / name
+        vault = self.memory / f"vault-{name}"
+        shutil.copytree(self.project, root)
+        captured = MOVED if verb == "capture" else ""
+        (root / "capsula.toml").write_text(CONFIGURATION.format(vault=vault, captured=captured))
+        place = Place(root, vault)
+        if verb == "capture":
+            place.moved.write_bytes(CONTENT)
+        return place
+
+
+@pytest.fixture(scope="module")
+def runner(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Faulty]:
+    with faulty(tmp_path_factory.mktemp("faulty")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository with a change that is not committed."""
+    root = tmp_path_factory.mktemp("project")
+    (root / "code.py").write_text("a = 1\n")
+    repository = pygit2.init_repository(root)
+    repository.index.add("code.py")
+    repository.index.write()
+    author = pygit2.Signature("A", "a@example.org", 1, 0)
+    repository.create_commit("HEAD", author, author, "one", repository.index.write_tree(), [])
+    (root / "code.py").write_text("a = 2\n")
+    return root
+
+
+@pytest.fixture
+def stage(runner: Faulty, project: Path, tmp_path: Path) -> Iterator[Stage]:
+    with TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as memory:
+        yield Stage(runner, project, tmp_path, Path(memory))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    ("verb", "is_near"), [("capture", True), ("capture", False), ("monitor", True)], ids=["near", "far", "monitor"]
+)
+def test_nothing_is_lost_or_feigned_wherever_it_fails(verb: str, is_near: bool, fault: str, stage: Stage) -> None:
+    error, sticky = FAULTS[fault]
+    is_all = "EVERY_OPERATION" in os.environ or (error == KILL and verb == "capture" and is_near)
+    step = 1 if is_all else SAMPLE
+    tried = 0
+
+    for at in range(1 + list(FAULTS).index(fault) % step, 1000, step):
+        place = stage.place(str(at), verb, is_near=is_near)
+        ended = stage.runner.run(WORDS[verb], place.root, place.watched, error=error, at=at, sticky=sticky)
+        if not ended.was_hit:
+            break
+        tried += 1
+        where = next(line for line in ended.operations if line.startswith("!"))
+        wrong = troubles(verb, error, place, ended, stage.runner)
+        assert wrong == [], f"{fault} at operation {at}: {where}\n{ended.stderr}"
+        shutil.rmtree(place.root)
+        shutil.rmtree(place.vault, ignore_errors=True)
+
+    assert tried >= 20 // step
+
+
+@pytest.mark.parametrize("verb", WORDS)
+def test_what_has_a_name_is_on_the_disk_before_it_gets_it(verb: str, stage: Stage) -> None:
+    place = stage.place("root", verb)
+
+    ended = stage.runner.run(WORDS[verb], place.root, (place.vault.parent,))
+
+    (capsule,) = place.capsules
+    assert ended.status == (0 if verb == "capture" else 3)
+    assert unsafe(ended.operations, capsule, place.moved) == []
+
+
+def unsafe(operations: Sequence[str], capsule: Path, moved: Path) -> list[str]:
+    """Return what a power cut could undo at a moment when somebody relies on it already: a content, or a name."""
+    contents: set[str] = set()
+    names: set[str] = set()
+    found: list[str] = []
+    for number, line in enumerate(operations):
+        operation, _, path = line.partition(" ")
+        match operation:
+            case "create" | "mkdir" | "link":
+                names.add(path)
+            case "write" | "ftruncate64" | "fchmod" | "futimens" | "chmod":
+                contents.add(path)
+            case "fsync":
+                contents.discard(path)
+                names = {name for name in names if str(Path(name).parent) != path}
+            case "rename":
+                origin = operations[number + 1].removeprefix("from ")
+                if Path(path).name != "manifest.json":  # it is synchronised with the capsule that it stands in
+                    relied = contents | names - {origin}
+                    found += [f"{it} before {line}" for it in relied if Path(it).is_relative_to(origin)]
+                names = {name for name in names if name != origin} | {path}
+                contents = {path if it == origin else it for it in contents}
+            case "unlink" if path == str(moved):
+                found += [f"{it} before {line}" for it in contents | names if _is_needed(it, capsule)]
+    return found + [f"{it} at the end" for it in contents | names if _is_needed(it, capsule)]
+
+
+def _is_needed(path: str, capsule: Path) -> bool:
+    return Path(path).is_relative_to(capsule) or capsule.is_relative_to(path)
+
+
+def troubles(verb: str, error: int, place: Place, ended: Ended, runner: Faulty) -> list[str]:
+    """Return what is not as it must be after a run that was disturbed."""
+    told = [] if error == KILL else told_wrongly(verb, place, ended)
+    is_dead = ended.status == -SIGKILL
+    states = listed(place, runner)
+    return [
+        *told,
+        *(["it should have died"] if is_dead != (error == KILL) else []),
+        *([] if is_safe(verb, place, is_dead) else ["the moved file is gone"]),
+        *(f"{capsule.name}: {it}" for capsule in place.capsules for it in flaws(capsule, states.get(capsule.name))),
+        *([] if sorted(states) == [it.name for it in place.capsules] else [f"listed: {states}"]),
+        *(f"{it.name} is {states.get(it.name)}" for it in place.capsules if not is_true(it, states.get(it.name))),
+        *([] if runner.run(("capture",), place.root).status == 0 else ["the next capture fails"]),
+    ]
+
+
+def told_wrongly(verb: str, place: Place, ended: Ended) -> Iterator[str]:
+    """Yield what the user was told that is not so, or not told that is."""
+    lines = [line for line in ended.stderr.splitlines() if line != "err"]
+    if "Traceback" in ended.stderr or any(not line.startswith("capsula: ") for line in lines):
+        yield "not one line each"
+    if verb == "monitor":
+        if (ended.status, ended.stdout, "err\n" in ended.stderr) != (3, b"out\n", True):
+            yield f"the command ended with {ended.status}, {ended.stdout!r}"
+        is_whole = bool(place.capsules) and status(place.capsules[0], "post-run-info.json") == "failed"
+    else:
+        if ended.status not in {0, 1}:
+            yield f"it ended with {ended.status}"
+        if (ended.status == 0) != bool(ended.stdout) or (ended.status == 0 and not place.capsules):
+            yield "it says that there is a capsule"
+        is_whole = ended.status == 0
+    if not lines and not is_whole:
+        yield "it says nothing"
+
+
+def is_safe(verb: str, place: Place, is_dead: bool) -> bool:
+    copies = [it for it in (place.moved, *(capsule / "moved" for capsule in place.capsules)) if it.exists()]
+    whole = any(copy.read_bytes() == CONTENT for copy in copies)
+    return whole or (verb == "monitor" and is_dead and not copies)  # the command was never started
+
+
+def listed(place: Place, runner: Faulty) -> dict[str, str]:
+    told = json.loads(runner.run(("list", "--json"), place.root).stdout)
+    return {it["name"]: it["state"] for it in told}
+
+
+def is_true(capsule: Path, state: str | None) -> bool:
+    """Tell whether the state is what the documents on the disk amount to."""
+    if (capsule / "post-run-info.json").exists():
+        return state == "failed"
+    return state == ("lost" if (capsule / "pre-run-info.json").exists() else "captured")
+
+
+def flaws(capsule: Path, state: str | None) -> Iterator[str]:
+    """Yield what is not whole in a capsule that has a name, and what is not as it claims.
+
+    The end record comes last: until it is there, if only aside, the manifest may differ in it, and the run is lost.
+    """
+    documents = [capsule / name for name in DOCUMENTS if (capsule / name).exists()]
+    for file in documents:
+        files: dict[str, Any] = json.loads(file.read_bytes()).get("files", {})
+        for facts in files.values():
+            if "kept_as" in facts and digest(capsule / facts["kept_as"]) != facts["file_hash"]:
+                yield f"{file.name}: the hash of {facts['kept_as']} is not what it claims"
+    if not documents:
+        yield "holds no document"
+    faults = [fault for fault in integrity(capsule) if state != "lost" or "post-run-info.json" not in fault.path[0]]
+    yield from map(str, faults)
+
+
+def status(capsule: Path, name: str) -> str | None:
+    file = capsule / name
+    return str(json.loads(file.read_bytes())["capsula"]["status"]) if file.exists() else None
+
+
+def digest(file: Path) -> str:
+    return sha256(file.read_bytes()).hexdigest()
