@@ -1,10 +1,11 @@
 # make demo   run the example under Capsula      make lint    style, types and layers
 # make test   run all tests                      make wheel   build the wheel, test what it installs
+# make bench  measure beside what others cost    (ROWS="trivial big", QUICK=1)
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint wheel clean
+.PHONY: demo test lint wheel bench clean
 
 demo: .venv/demo
 	$(BIN)/capsula monitor -i calculate-pi-cli $(BIN)/python examples/calculate_pi_cli.py --seed 1
@@ -14,7 +15,7 @@ demo: .venv/demo
 	@echo "All about this run is in the newest directory below ./vault; to read it: $(BIN)/capsula show"
 
 test: .venv/test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: .venv/lint
 	$(BIN)/ruff check .
@@ -24,6 +25,9 @@ lint: .venv/lint
 
 wheel: .venv/lint
 	$(BIN)/python .ci/wheel.py
+
+bench: .venv/demo
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS))
 
 .venv/made:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Capsula needs Python 3.11 or newer: make PYTHON=python3.11")'
@@ -44,4 +48,4 @@ wheel: .venv/lint
 	@touch $@
 
 clean:
-	rm -rf .venv dist vault
+	rm -rf .venv .bench dist vault

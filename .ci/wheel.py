@@ -32,7 +32,7 @@ def main(interpreters: list[str]) -> None:
             run(python, "-m", "pip", "install", "--quiet", "pip>=25.1")
             run(python, "-m", "pip", "install", "--quiet", f"{wheel}[examples]", "--group", "test", cwd=place)
             print(f"== the wheel on {interpreter}", flush=True)
-            run(python, "-P", "-m", "pytest", "-q", cwd=place)
+            run(python, "-P", "-m", "pytest", "-q", "-n", "auto", "--dist", "worksteal", cwd=place)
 
 
 def run(*words: str | Path, cwd: Path = ROOT) -> None:

@@ -3,6 +3,7 @@ import os
 import stat
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -223,8 +224,7 @@ def test_what_cannot_be_read_is_listed(top: Path, tmp_path: Path, tracked: bool)
     (top / ".gitattributes").chmod(0)
     (top / "secret").chmod(0)
     (top / "closed").chmod(0)
-    tmp_path.chmod(0o755)
-    for folder in tmp_path.parents[:2]:
+    for folder in takewhile(lambda it: not it.stat().st_mode & stat.S_IXOTH, (tmp_path, *tmp_path.parents)):
         folder.chmod(0o755)
     for path in [top, *(Path(folder, name) for folder, ds, fs in os.walk(top) for name in (*ds, *fs))]:
         os.chown(path, 65534, 65534)
