@@ -85,10 +85,13 @@ def test_a_file_that_cannot_be_replaced_leaves_nothing_aside(tmp_path: Path) -> 
     assert os.listdir(tmp_path / "aside") == []
 
 
-def test_all_there_is_can_be_synchronised(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [1, 300])
+def test_all_there_is_can_be_synchronised(count: int, tmp_path: Path) -> None:
     written_below = tmp_path / "a/b"
     folders(written_below)
     written(written_below / "c", [b"x"])
+    for number in range(count):
+        written(written_below / str(number), [b"x"])
     (written_below / "link").symlink_to("nowhere")
     os.mkfifo(written_below / "pipe")
 
