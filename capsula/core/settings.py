@@ -108,6 +108,22 @@ class MonitorSettings:
 
 
 @frozen
+class DiscretionSettings:
+    """What is taken for a secret, and never kept: ``[discretion]``."""
+
+    rules: Mapping[str, bool] = field(factory=dict)
+    """Rule to whether it is followed; those that are left out are."""
+    allow: tuple[str, ...] = ()
+    """Names of variables, parameters and options whose values are no secrets, whatever the names look like."""
+    scan_limit: int = 16 * MIB
+    """Bytes at the beginning of each stream that are searched; what comes after them is kept as it is."""
+
+    def watches(self, rule: str) -> bool:
+        """Tell whether a rule is followed."""
+        return self.rules.get(rule, True)
+
+
+@frozen
 class Settings:
     """All settings; every one has a default."""
 
@@ -119,3 +135,4 @@ class Settings:
     """``full`` (synchronised to the disk) or ``fast``; left out: full for commands, fast for decorated functions."""
     capture: CaptureSettings = CaptureSettings()
     monitor: MonitorSettings = MonitorSettings()
+    discretion: DiscretionSettings = DiscretionSettings()

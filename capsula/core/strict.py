@@ -23,6 +23,7 @@ from capsula.core.names import (
     variable_flaw,
     vault_flaw,
 )
+from capsula.core.secrets import RULES
 from capsula.core.settings import FileSettings, Settings
 
 if TYPE_CHECKING:
@@ -132,6 +133,13 @@ def _unlawful(settings: Settings, root: Path) -> Iterator[Fault]:
     yield from _judged(
         ("monitor", "output-in-record"), size, None if 0 <= size <= maxsize else "is not a size in bytes"
     )
+    limit_flaw = None if 0 <= settings.discretion.scan_limit <= maxsize else "is not a size in bytes"
+    yield from _judged(("discretion", "scan-limit"), settings.discretion.scan_limit, limit_flaw)
+    for rule in settings.discretion.rules:
+        flaw = None if rule in RULES else "is no rule"
+        yield from _judged(("discretion", "rules", rule), rule, flaw, _nearest(rule, RULES) or _listed(RULES))
+    for name in settings.discretion.allow:
+        yield from _judged(("discretion", "allow"), name, variable_flaw(name))
     for name, item in monitor.item.items():
         for mistake in _unlawful_files(item.files, root):
             yield mistake.under("monitor", "item", name, "files")

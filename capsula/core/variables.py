@@ -8,13 +8,19 @@ from hmac import digest
 
 def is_secret(name: str, value: str) -> bool:
     """Tell whether a value may be one that nobody else shall read: by its name, or for a user in a URL."""
-    upper = name.upper().replace("TOKENIZ", "")
+    upper = name.upper()
     return (
-        any(part in upper for part in _SECRET_PARTS)
+        names_secret(name)
         or not _SECRET_WORDS.isdisjoint(upper.split("_"))
         or upper.endswith("_PWD")
         or any(_names_a_user(rest) for rest in value.split("://")[1:])
     )
+
+
+def names_secret(name: str) -> bool:
+    """Tell whether a name, of whatever it is, is one that secrets have."""
+    upper = name.upper().replace("TOKENIZ", "")
+    return any(part in upper for part in _SECRET_PARTS)
 
 
 def is_numeric(name: str) -> bool:

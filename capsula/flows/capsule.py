@@ -1,6 +1,7 @@
 """A capsule is built aside and gets its name by one rename; the last document of a run closes it by another."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 
 from attrs import evolve, field, frozen
@@ -12,10 +13,15 @@ from capsula.core.effect import Effect, Keep, Write
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, Fragment, graft, joined
 from capsula.core.layout import laid_out
+from capsula.core.redaction import Redaction, redactions
 from capsula.effects.files import all_synchronised, replaced, written
+from capsula.effects.key import key
 from capsula.effects.manifest import Signer, Sum, signed
 from capsula.effects.perform import performed
 from capsula.effects.vault import OWN, building, discarded, published
+
+MOST_REDACTIONS = 100
+"""Places that a header names of those where something was redacted."""
 
 
 @frozen
@@ -48,6 +54,8 @@ class Capsule:
     documents: Mapping[str, Document]
     held: Mapping[str, Sum | None]
     """What each file in it is, as far as that is known, by its path relative to it."""
+    redaction: Redaction
+    """How its secrets are marked."""
     faults: tuple[Fault, ...] = ()
 
     @property
@@ -62,10 +70,16 @@ def built(config: Config, drafts: Sequence[Draft]) -> Result[Capsule, Fault]:
     return building(config.vault, header.id).bind(lambda aside: _built(aside, config, drafts))
 
 
+def reopened(config: Config, directory: Path, header: Header, held: Iterable[str]) -> Capsule:
+    """Return the capsule of a run that another process has opened, to be closed by this one."""
+    redaction = Redaction(config.settings.discretion, key(config.vault).value_or(None))
+    return Capsule(directory, config.vault, header, {}, dict.fromkeys(held), redaction)
+
+
 def closed(capsule: Capsule, draft: Draft) -> Result[Capsule, Fault]:
     """Perform what is wanted after the run, and put its last document in its place: from there on the run has ended."""
     done, known = _done(draft, capsule.directory, capsule.held)
-    done, held = _listed(capsule, done, known)
+    done, held = _listed(capsule, _redacted(done, capsule.redaction), known)
     try:
         if draft.header.durability == "full":
             all_synchronised(capsule.directory)
@@ -79,9 +93,11 @@ def _built(aside: Path, config: Config, drafts: Sequence[Draft]) -> Result[Capsu
     known: dict[str, Sum | None] = {}
     done: list[Draft] = []
     header = drafts[0].header
+    redaction = Redaction(config.settings.discretion, key(config.vault).value_or(None))
     try:
         for draft in drafts:
             finished, known = _done(draft, aside, known)
+            finished = _redacted(finished, redaction)
             written(aside / draft.name, (dumps(finished.document),))
             done.append(finished)
         held = signed(Signer(aside, config.vault, header.id, drafts[-1].status), known, {})
@@ -94,7 +110,7 @@ def _built(aside: Path, config: Config, drafts: Sequence[Draft]) -> Result[Capsu
     place = published(aside, config.vault, config.settings.capsule_template, header.taken, header.durability)
     if not isinstance(place, Success):
         discarded(aside)
-    return place.map(lambda directory: _cleared(Capsule(directory, config.vault, header, {}, held), done))
+    return place.map(lambda directory: _cleared(Capsule(directory, config.vault, header, {}, held, redaction), done))
 
 
 def _done(draft: Draft, directory: Path, known: Mapping[str, Sum | None]) -> tuple[Draft, dict[str, Sum | None]]:
@@ -103,6 +119,15 @@ def _done(draft: Draft, directory: Path, known: Mapping[str, Sum | None]) -> tup
     answers = performed(effects, directory)
     held = (target for effect, (_, answer) in zip(effects, answers, strict=True) for target in _held(effect, answer))
     return evolve(draft, fragment=graft(draft.fragment, answers)), {**known, **dict(held)}
+
+
+def _redacted(draft: Draft, redaction: Redaction) -> Draft:
+    """Return the draft without secrets; its header lists where they were."""
+    faults = tuple(map(redaction.fault, draft.fragment.faults))
+    facts = redaction.json(draft.fragment.facts)
+    listed = [{"path": list(place), "rule": rule} for place, rule in islice(redactions(facts), MOST_REDACTIONS)]
+    more = {**draft.more, "redacted": listed} if listed else draft.more
+    return evolve(draft, fragment=evolve(draft.fragment, facts=facts, faults=faults), more=more)
 
 
 def _held(effect: Effect, answer: Answer) -> Iterator[tuple[str, Sum | None]]:

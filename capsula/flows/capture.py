@@ -12,9 +12,11 @@ from capsula.core.document import Header
 from capsula.core.effect import Shell
 from capsula.core.fault import Fault
 from capsula.core.fragment import Fragment, graft, joined
+from capsula.core.redaction import Redaction
 from capsula.core.report import Report, silent
 from capsula.core.settings import Durability
 from capsula.effects.asks import started
+from capsula.effects.key import known_key
 from capsula.effects.perform import performed
 from capsula.engine import collect
 from capsula.facets import asks, collectors
@@ -54,7 +56,7 @@ def prepared(config: Config, report: Report = silent) -> Fragment:
         fragment = graft(fragment, performed((command,), config.root))
         if fragment.faults:
             break
-    return fragment
+    return _discreet(fragment, config)
 
 
 def looked(config: Config, report: Report = silent, *, without: Collection[str] = ()) -> Fragment:
@@ -63,7 +65,7 @@ def looked(config: Config, report: Report = silent, *, without: Collection[str] 
     with started(asks(config, without), surroundings.environ, surroundings.cwd) as answers:
         fragment = collect(collectors(config, without), evolve(config, answers=answers))
     report("collected", effects=len(fragment.effects), faults=len(fragment.faults))
-    return fragment
+    return _discreet(fragment, config)
 
 
 def header(config: Config, durability: Durability, parent: str | None = None) -> Header:
@@ -74,3 +76,11 @@ def header(config: Config, durability: Durability, parent: str | None = None) ->
         parent=parent,
         durability=config.settings.durability or durability,
     )
+
+
+def _discreet(fragment: Fragment, config: Config) -> Fragment:
+    """Return the fragment with no secret in its faults, which may be said before any capsule is written."""
+    if not fragment.faults:
+        return fragment
+    redaction = Redaction(config.settings.discretion, known_key(config.vault).value_or(None))
+    return evolve(fragment, faults=tuple(map(redaction.fault, fragment.faults)))

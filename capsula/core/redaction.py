@@ -1,0 +1,180 @@
+"""Redaction: a mark stands in the place of a secret, and tells by which rule, and one secret from another."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from hmac import digest
+
+from attrs import evolve, field, frozen
+
+from capsula.core.fault import Fault, Json, KeyPath
+from capsula.core.secrets import Finding, findings, is_watched
+from capsula.core.settings import DiscretionSettings
+
+DIGITS = 16
+"""Hexadecimal digits that tell one secret from another."""
+
+_MARK = re.compile(rf"\[redacted ([a-z-]+)(?: [0-9a-f]{{{DIGITS}}})?\]")
+
+_DIGESTS: frozenset[KeyPath] = frozenset({("environment", "digests")})
+"""Places of a document that hold digests by the names of variables: they tell no value."""
+_VARIABLES: frozenset[KeyPath] = frozenset({("environment_variables",), ("environment", "values")})
+_SETTING = re.compile(r"-{0,2}[A-Za-z_][\w.-]*")
+
+
+@frozen
+class Redaction:
+    """How secrets are marked: which are to be found, and the key of the vault, without which marks tell no more."""
+
+    wish: DiscretionSettings = field(factory=DiscretionSettings)
+    key: bytes | None = None
+
+    def mark(self, rule: str, secret: bytes) -> bytes:
+        """Return what stands in the place of a secret: ``[redacted RULE DIGEST]``.
+
+        >>> Redaction().mark("named", b"hunter2")
+        b'[redacted named]'
+        """
+        told = f" {digest(self.key, secret, 'sha256').hex()[:DIGITS]}" if self.key else ""
+        return f"[redacted {rule}{told}]".encode()
+
+    def marked(self, text: bytes, found: Iterable[Finding]) -> bytes:
+        """Return the text with a mark in the place of each finding."""
+        parts: list[bytes] = []
+        position = 0
+        for it in found:
+            parts += (text[position : it.start], self.mark(it.rule, text[it.start : it.end]))
+            position = it.end
+        return b"".join((*parts, text[position:]))
+
+    def text(self, text: str) -> str:
+        """Return a text with its secrets marked."""
+        plain = _encoded(text)
+        return _decoded(self.marked(plain, found)) if (found := findings(plain, self.wish)) else text
+
+    def value(self, name: str, value: str, *, is_variable: bool = False) -> str:
+        """Return the value of a variable, a parameter or an option; marked whole if the name says it is a secret."""
+        if is_watched(name, value, self.wish, is_variable=is_variable):
+            return self.mark("named", _encoded(value)).decode()
+        return self.text(value)
+
+    def fault(self, fault: Fault) -> Fault:
+        """Return a fault that tells no secret."""
+        return evolve(fault, message=self.text(fault.message), remedy=self.text(fault.remedy))
+
+    def json(self, value: Json) -> Json:
+        """Return a value with the secrets in all of its texts marked, and those whose key or option names them.
+
+        All texts are searched at once: most of them have nothing that even looks like a secret.
+        """
+        texts = [*dict.fromkeys(_texts(value))]
+        plain = b"\0".join(map(_encoded, texts))
+        found = findings(plain, self.wish)
+        dirty = {text: self.text(text) for text in _holding(texts, found)} if found else {}
+        return self._json(value, dirty, ())
+
+    def named(self, value: Json, name: str) -> Json:
+        """Return the value of a name that may be a secret's: all texts in it are marked then."""
+        if isinstance(value, str):
+            return self.value(name, value)
+        if isinstance(value, Mapping):
+            told = {"type", "length"} & value.keys() if value.keys() & _OF_ANOTHER_TYPE else frozenset[str]()
+            return {key: part if key in told else self.named(part, name) for key, part in value.items()}
+        if isinstance(value, Sequence):
+            return [self.named(part, name) for part in value]
+        if type(value) is int and is_watched(name, str(value), self.wish):
+            return self.value(name, str(value))
+        return value
+
+    def _json(self, value: Json, dirty: Mapping[str, str], place: KeyPath) -> Json:
+        if isinstance(value, str):
+            return dirty.get(value, value)
+        if isinstance(value, Mapping):
+            if place in _DIGESTS:
+                return value
+            return {dirty.get(key, key): self._member(key, part, dirty, place) for key, part in value.items()}
+        if isinstance(value, Sequence):
+            return self._words(value, dirty, place)
+        return value
+
+    def _member(self, key: str, part: Json, dirty: Mapping[str, str], place: KeyPath) -> Json:
+        if isinstance(part, str) and place in _VARIABLES:
+            return dirty.get(marked := self.value(key, part, is_variable=True), marked)
+        is_value = isinstance(part, str | int) or (isinstance(part, Mapping) and bool(part.keys() & _OF_ANOTHER_TYPE))
+        return self._json(self.named(part, key) if is_value else part, dirty, (*place, key))
+
+    def _words(self, words: Sequence[Json], dirty: Mapping[str, str], place: KeyPath) -> list[Json]:
+        """Return the words of a command line, or any list: behind an option stands its value."""
+        shown: list[Json] = []
+        option = ""
+        for word in words:
+            is_option = isinstance(word, str) and word.startswith("-")
+            if isinstance(word, str) and option and not is_option:
+                shown.append(dirty.get(marked := self.value(option, word), marked))
+            elif isinstance(word, str) and _SETTING.fullmatch((parts := word.partition("="))[0]) and parts[1]:
+                name, _, value = parts
+                shown.append(f"{dirty.get(name, name)}={dirty.get(marked := self.value(name, value), marked)}")
+            else:
+                shown.append(self._json(word, dirty, place))
+            option = word.lstrip("-") if isinstance(word, str) and is_option and "=" not in word else ""
+        return shown
+
+
+def redactions(value: Json, place: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """Yield the place and the rule of each mark in a value."""
+    if isinstance(value, str):
+        if "[redacted " in value:
+            yield from ((place, rule) for rule in dict.fromkeys(_MARK.findall(value)))
+    elif isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from redactions(part, (*place, key))
+    elif isinstance(value, Sequence):
+        for index, part in enumerate(value):
+            yield from redactions(part, (*place, str(index)))
+
+
+def is_redacted(text: str) -> bool:
+    """Tell whether something was taken out of a text.
+
+    >>> is_redacted("--password=[redacted named 0123456789abcdef]"), is_redacted("redacted")
+    (True, False)
+    """
+    return _MARK.search(text) is not None
+
+
+_OF_ANOTHER_TYPE = frozenset({"repr", "base64", "text", "fields"})
+"""Keys that tell a value that is no JSON."""
+
+
+def _texts(value: Json) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from value
+        for part in value.values():
+            yield from _texts(part)
+    elif isinstance(value, Sequence):
+        for part in value:
+            yield from _texts(part)
+
+
+def _holding(texts: Sequence[str], found: Iterable[Finding]) -> Iterator[str]:
+    """Yield the texts in which something was found, when they stand one behind the other with a byte between them."""
+    remaining = iter(found)
+    finding = next(remaining, None)
+    end = -1
+    for text in texts:
+        end += len(_encoded(text)) + 1
+        if finding is None:
+            return
+        if finding.start < end:
+            yield text
+        while finding is not None and finding.start < end:
+            finding = next(remaining, None)
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _decoded(text: bytes) -> str:
+    return text.decode("utf-8", "surrogatepass")

@@ -1,0 +1,303 @@
+"""Secrets in text: tokens by their exact shape, values by the names before them; nothing by how random it looks.
+
+Keywords are searched first, which is fast, and patterns are tried, and even compiled, only where one stands. Each
+pattern is bounded, or takes what no other hit of its keyword will look at again: the cost is linear in the text.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+
+from attrs import frozen
+
+from capsula.core.settings import DiscretionSettings
+from capsula.core.variables import is_secret, names_secret
+
+LONGEST_KEY = 16 * 1024
+"""Bytes of a private key; also those of an unfinished line that wait for its end."""
+LONGEST_NAME = 64
+
+
+@frozen
+class Finding:
+    """A secret in a text: the name of the rule that tells it, and where it stands, in bytes."""
+
+    rule: str
+    start: int
+    end: int
+
+
+def findings(text: bytes, wish: DiscretionSettings | None = None) -> tuple[Finding, ...]:
+    """Return the secrets in a text in their order, none overlapping another.
+
+    >>> findings(b"export DB_PASSWORD=hunter2; python train.py")
+    (Finding(rule='named', start=19, end=26),)
+    """
+    wish = wish or DiscretionSettings()
+    lower = text.lower()
+    found = [*_tokens(text, lower, wish), *(_named(text, lower, wish) if wish.watches("named") else ())]
+    return tuple(_apart(sorted(found, key=lambda it: (it.start, -it.end))))
+
+
+class Scan:
+    """A text that comes in parts: each is given back with its secrets as soon as no later part can change them."""
+
+    def __init__(self, wish: DiscretionSettings | None = None) -> None:
+        self._wish = wish
+        self._held = b""
+
+    def fed(self, part: bytes) -> tuple[bytes, tuple[Finding, ...]]:
+        """Return what is decided now, of this part and what was held back of those before."""
+        text = self._held + part
+        found = findings(text, self._wish)
+        cut = _decided(text, found)
+        self._held = text[cut:]
+        return text[:cut], tuple(it for it in found if it.end <= cut)
+
+    def rest(self) -> tuple[bytes, tuple[Finding, ...]]:
+        """Return what was held back: nothing comes after it."""
+        text, self._held = self._held, b""
+        return text, findings(text, self._wish)
+
+
+def scanned(parts: Iterable[bytes], wish: DiscretionSettings | None = None) -> Iterator[Finding]:
+    """Yield the secrets in a text that comes in parts; they stand where they do in the whole text."""
+    scan, position = Scan(wish), 0
+    for part in parts:
+        text, found = scan.fed(part)
+        yield from (Finding(it.rule, position + it.start, position + it.end) for it in found)
+        position += len(text)
+    yield from (Finding(it.rule, position + it.start, position + it.end) for it in scan.rest()[1])
+
+
+def is_watched(name: str, value: str, wish: DiscretionSettings, *, is_variable: bool = False) -> bool:
+    """Tell whether the value of a variable, a parameter or an option is a secret by its name.
+
+    A number is one for passwords alone, and a path is none: others count tokens, or tell where a secret is kept.
+    The names of variables are judged more strictly: there, a ``KEY`` opens something.
+    """
+    plain = value.strip().removeprefix("=")
+    known = name.lstrip("-").replace("-", "_")
+    if not plain or not wish.watches("named") or not {name, known}.isdisjoint(wish.allow):
+        return False
+    if not (is_secret(known, "") if is_variable else names_secret(known)):
+        return False
+    if _is(rb"-?[\d.,_]+(?:e-?\d+)?|true|false|none|null|yes|no|on|off", plain.lower()):
+        return "PASS" in known.upper() and plain[0].isdigit()
+    return not _is(
+        rb"(?:[<>=~^v]*\d+(?:\.\d+)+[\w.*]*|(?:~|\.{1,2}|/[a-zA-Z][a-z]*)?/[\w./@+-]*|\[redacted [^]]*\])", plain
+    )
+
+
+_START = rb"(?:(?<![A-Za-z0-9+/])|(?<=\\[nrt]))"  # of a token that may stand in other base64; "\n" may be written out
+_WORD = rb"(?:(?<![\w-])|(?<=\\[nrt]))"
+
+_TOKENS: Mapping[str, tuple[tuple[bytes, int, bytes], ...]] = {
+    "aws": tuple((prefix, 0, _START + rb"A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9+/])") for prefix in (b"AKIA", b"ASIA")),
+    "github": (
+        *((b"gh%c_" % kind, 0, rb"gh[opusr]_[A-Za-z0-9]{36,255}") for kind in b"opusr"),
+        (b"github_pat_", 0, rb"github_pat_\w{22,255}"),
+    ),
+    "gitlab": ((b"glpat-", 0, rb"glpat-[\w-]{20,255}"),),
+    "slack": (
+        (b"xox", 0, rb"xox[abeoprs]-[A-Za-z0-9-]{10,255}"),
+        (b"hooks.slack.com/services/", 0, rb"hooks\.slack\.com/services/([A-Za-z0-9/]{20,255})"),
+    ),
+    "stripe": ((b"k_live_", 1, rb"[rs]k_live_[A-Za-z0-9]{16,255}"),),
+    "google": (
+        (b"AIza", 0, _START + rb"AIza[\w-]{35}(?![\w-])"),
+        (b"GOCSPX-", 0, rb"GOCSPX-[\w-]{28}"),
+        (b"ya29.", 0, rb"ya29\.[\w-]{20,2048}"),
+    ),
+    "openai": ((b"sk-", 0, _WORD + rb"sk-(?:(?:proj|svcacct|admin)-[\w-]{20,255}|[A-Za-z0-9]{32,255})"),),
+    "anthropic": ((b"sk-ant-", 0, rb"sk-ant-[\w-]{20,255}"),),
+    "huggingface": ((b"hf_", 0, rb"hf_[A-Za-z0-9]{34,64}"),),
+    "npm": ((b"npm_", 0, rb"npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])"),),
+    "pypi": ((b"pypi-AgE", 0, rb"pypi-AgE[\w-]{16,1024}"),),
+    "sendgrid": ((b"SG.", 0, rb"SG\.[\w-]{16,32}\.[\w-]{32,64}"),),
+    "twilio": ((b"SK", 0, rb"(?<![A-Za-z0-9])SK[0-9a-f]{32}(?![0-9A-Za-z])"),),
+    "digitalocean": ((b"_v1_", 3, rb"do[opr]_v1_[0-9a-f]{64}"),),
+    "databricks": ((b"dapi", 0, rb"dapi[0-9a-f]{32}(?![0-9a-f])"),),
+    "docker": ((b"dckr_pat_", 0, rb"dckr_pat_[\w-]{20,255}"),),
+    "hashicorp": ((b"hvs.", 0, rb"hvs\.[\w-]{24,255}"),),
+    "azure": ((b"AccountKey=", 0, rb"AccountKey=([A-Za-z0-9+/]{40,255}={0,2})"),),
+    "jwt": ((b"eyJ", 0, _WORD + rb"eyJ[\w-]{8,}+\.eyJ[\w-]{8,}+\.[\w-]*"),),
+    "private-key": (
+        (
+            b" PRIVATE KEY",
+            0,
+            rb" PRIVATE KEY(?: BLOCK)?-----((?:\\[nr]|[\s\"'+,\\])*(?:[A-Z][\w-]+:|[A-Za-z0-9+/=]{16})"
+            rb"(?:[^-\0]|-(?!----)){,%d})" % LONGEST_KEY,
+        ),
+    ),
+    "authorization": (
+        (b"bearer ", 0, rb"(?i:bearer) +([\w.~+/-]{12,4096}={0,2})"),
+        (
+            b"authorization",
+            0,
+            (
+                rb"(?i:authorization)\\?[\"']?[ \t]?[:=][ \t]?\\?[\"']?"
+                rb"(?i:basic|token|bearer) +([^\s\"'\\\0<{$%*][^\s\"'\\\0]{3,4096})"
+            ),
+        ),
+    ),
+    "url-password": (
+        (
+            b"://",
+            0,
+            (
+                rb"://(?:[^\s/?#\"'<>\\\0@:]{0,256}+:(?!pass(?:word|wd)?[@\]])([^\s/?#\"'<>\\\0$*%{\[][^\s/?#\"'<>\\\0]{0,255})"
+                rb"|([^\s/?#\"'<>\\\0@:.]{20,256}+))@"
+            ),
+        ),
+    ),
+}  # fmt: skip
+"""By rule: a keyword, how far behind the beginning of the pattern it stands, and the pattern; group 1 is the secret."""
+
+_NAMES = (
+    *(b"token", b"secret", b"password", b"passwd", b"passphrase", b"credentials", b"credential"),
+    *(b"apikey", b"api_key", b"api-key", b"access_key", b"accesskey", b"private_key", b"privatekey"),
+)
+
+RULES: tuple[str, ...] = (*_TOKENS, "named")
+"""The names of all rules."""
+
+_IN_ANY_CASE = (*_NAMES, b"bearer ", b"authorization")
+_KEYWORDS = tuple(keyword for shapes in _TOKENS.values() for keyword, _, _ in shapes)
+_ALL_KEYWORDS = (*_KEYWORDS, *_NAMES)
+_LONGEST_KEYWORD = max(map(len, _ALL_KEYWORDS))
+_NAME_CHARACTERS = b"abcdefghijklmnopqrstuvwxyz0123456789_-"
+_NAME = rb"[\w-]*"
+_DELIMITED = rb"[^\s\"'`,;&()\[\]{}<>|\\\0]"
+
+
+def _tokens(text: bytes, lower: bytes, wish: DiscretionSettings) -> Iterator[Finding]:
+    for rule, shapes in _TOKENS.items():
+        if wish.watches(rule):
+            for keyword, behind, pattern in shapes:
+                searched = lower if keyword in _IN_ANY_CASE else text
+                hit = searched.find(keyword)
+                while hit >= 0:
+                    match = _compiled(pattern).match(text, max(hit - behind, 0))
+                    if match:
+                        start, end = match.span(match.lastindex or 0)
+                        yield Finding(rule, start, end)
+                    hit = searched.find(keyword, match.end() if match else hit + len(keyword))
+
+
+def _named(text: bytes, lower: bytes, wish: DiscretionSettings) -> Iterator[Finding]:
+    """Yield the literal values behind secret names: ``NAME=value``, ``--name value``, ``"name": "value"``."""
+    for keyword in _NAMES:
+        hit = lower.find(keyword)
+        while hit >= 0:
+            # A name is looked at once, however often the keyword stands in it.
+            end = _end(_NAME, text, hit + len(keyword))
+            before = lower[max(hit - LONGEST_NAME, 0) : hit]
+            start = hit - len(before) + len(before.rstrip(_NAME_CHARACTERS))
+            value = _value(text, (start, hit, end), keyword, wish)
+            if value:
+                yield Finding("named", *value)
+            hit = lower.find(keyword, value[1] if value else end)
+
+
+def _value(text: bytes, name: tuple[int, int, int], keyword: bytes, wish: DiscretionSettings) -> tuple[int, int] | None:
+    """Return where the value behind a name is, if it could be a secret, and is written out.
+
+    The name is given by where it starts, where the keyword in it does, and where it ends.
+    """
+    start, hit, end = name
+    more = text[hit + len(keyword) : end][:LONGEST_NAME].lower()
+    if not _compiled(rb"(?:[_-]?(?:access|key|secret|token|value|\d{1,3}))*").fullmatch(more):
+        return None
+    match = _compiled(_ASSIGNED).match(text, end)
+    if match is None:
+        return None
+    kind = match.lastgroup or ""
+    known = text[start:end].lstrip(b"-")
+    if known.decode("utf-8", "replace") in wish.allow or (kind == "spaced" and text[start : start + 2] != b"--"):
+        return None
+    if not _is_literal(match[kind], kind, keyword, is_variable=known.isupper()):
+        return None
+    return match.start(kind), match.end(kind) if kind == "quoted" else _end(_DELIMITED + b"*", text, match.end(kind))
+
+
+_ASSIGNED = (
+    rb"(?:\\?[\"'])?[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}[bruf]?(?P<quote>\\?[\"'])"
+    rb"(?P<quoted>[^\s\"'\\\0]{4,512}+)(?P=quote)"
+    rb"|=(?P<tight>%(it)s{4,64}+)(?![(\[{<])"
+    rb"|(?:\\?[\"'])?[ \t]{0,4}[:=][ \t]{1,4}(?P<loose>%(it)s{8,64}+)(?![(\[{<])"
+    rb"|[ \t]{1,4}[\"']?(?P<spaced>(?![-=:])%(it)s{4,64}+)(?![(\[{<])"
+) % {b"it": _DELIMITED}
+
+
+def _is_literal(value: bytes, kind: str, keyword: bytes, *, is_variable: bool) -> bool:
+    """Tell whether a value is written out: no placeholder, number, path, address, or name of something."""
+    plain = value.lower()
+    if _compiled(_UNTOLD).match(plain) or len(set(plain)) < 3 or plain.rstrip(b"0123456789") in _NAMES:
+        return False
+    if not keyword.startswith(b"pass") and _compiled(rb"[\d.,_]+(?:e-?\d+)?").fullmatch(plain):
+        return False
+    has_digit = _compiled(rb"[^\d]*\d").match(plain) is not None
+    if is_variable and kind in {"quoted", "tight"}:
+        return has_digit or not (_is_identifier(plain, b".") or any(name in plain for name in _NAMES))
+    if kind == "quoted" and keyword != b"token":
+        return has_digit or not any(name in plain for name in _NAMES)
+    if kind == "loose":
+        is_mixed = len(value) >= 16 and value not in (plain, value.upper())
+        return has_digit and (is_mixed or not _is_identifier(plain))
+    return has_digit and not _is_identifier(plain, b".")
+
+
+def _is_identifier(value: bytes, within: bytes = b"") -> bool:
+    """Tell whether a value is the name of something in a program, one with ``within`` in it."""
+    return within in value and _compiled(rb"[a-z_]\w*(?:\.[a-z_]\w*)*\.?").fullmatch(value) is not None
+
+
+_UNTOLD = (
+    rb"[\[<{$%*=^~#]|\.\.\.|\.{0,2}/[a-z.]|v?\d+\.\d+(?:\.|$)|(?:https?|file)://"
+    rb"|(?:none|null|true|false|undefined|redacted|your|example|xxx)"
+)
+
+
+def _apart(found: Iterable[Finding]) -> Iterator[Finding]:
+    reached = 0
+    for it in found:
+        if it.end > reached:
+            yield Finding(it.rule, max(it.start, reached), it.end)
+            reached = it.end
+
+
+def _decided(text: bytes, found: tuple[Finding, ...]) -> int:
+    """Return up to where nothing that may follow can make, or lengthen, a secret."""
+    cut = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
+    tail = text[cut:]
+    if not any(keyword in tail for keyword in _KEYWORDS) and not any(name in tail.lower() for name in _IN_ANY_CASE):
+        cut = len(text) - _begun(tail)
+    key = text.rfind(b"-----BEGIN", 0, cut)
+    if key >= 0 and b"-----END" not in text[key:] and b" PRIVATE KEY" in text[key : key + LONGEST_NAME]:
+        cut = key
+    cut = max(cut, len(text) - LONGEST_KEY)
+    around = next((it for it in found if it.start < cut < it.end), None)
+    if around is None:
+        return cut
+    return around.start if len(text) - around.start <= 2 * LONGEST_KEY else around.end
+
+
+def _begun(tail: bytes) -> int:
+    """Return how many bytes at the end may be the beginning of a keyword."""
+    ends = (tail[-length:] for length in range(min(len(tail), _LONGEST_KEYWORD - 1), 0, -1))
+    return next((len(end) for end in ends if any(word.startswith((end, end.lower())) for word in _ALL_KEYWORDS)), 0)
+
+
+def _end(pattern: bytes, text: bytes, start: int) -> int:
+    match = _compiled(pattern).match(text, start)
+    return match.end() if match else start
+
+
+def _is(pattern: bytes, text: str) -> bool:
+    return _compiled(pattern).fullmatch(text.encode("utf-8", "surrogatepass")) is not None
+
+
+@cache
+def _compiled(pattern: bytes) -> re.Pattern[bytes]:
+    return re.compile(pattern)
