@@ -9,6 +9,8 @@ from attrs import frozen
 from capsula.core.fault import Fault, Json
 
 Fidelity: TypeAlias = Literal["exact", "approximate", "needs", "impossible"]
+FIDELITIES: tuple[Fidelity, ...] = ("exact", "approximate", "needs", "impossible")
+"""From the best to the worst."""
 
 
 class Phase(IntEnum):

@@ -4,29 +4,58 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic, sleep, time
 
-from attrs import asdict, evolve, frozen
+from attrs import asdict, evolve, field, frozen
 from returns.result import Failure, Result, Success
 
 from capsula.collectors import python_packages
 from capsula.core.config import Config, Surroundings
 from capsula.core.fault import Fault, Json, fault_of
+from capsula.core.remote import without_secrets
 from capsula.core.report import Report, silent
 from capsula.core.settings import Settings
 from capsula.effects.asks import started
 from capsula.effects.files import folders, replaced
-from capsula.effects.installers import OWN_PIP, Installer, Pip, Stage, Workshop, environment, installer
-from capsula.effects.interpreters import Found, found
+from capsula.effects.indexes import Indexes, indexes
+from capsula.effects.installers import Workshop, carried_out, environment, installer
+from capsula.effects.interpreters import found
 from capsula.effects.links import linked, site_directory
-from capsula.restorers.python_packages import Difference, Pin, Python, Recipe, differences
+from capsula.effects.stamps import edited, stamp
+from capsula.restorers.building import OWN_PIP, WANTED, Found, Installer, Prospect, Stage, Uv, requirements
+from capsula.restorers.python_packages import Difference, Pin, Python, Recipe, differences, normalised
 
 MARK = ".complete"
 TIME_LIMIT = 1800.0
 """Seconds that building may take, and that another builder of the same is waited for."""
+
+MOST_KEPT = 20
+"""Environments that are kept, those used last."""
+LONGEST_KEPT = 30 * 24 * 3600.0
+"""Seconds for which one that nobody uses is kept."""
+
+_MOST_ASKED = 24
+"""Times that uv is asked what it has, to name what it lacks."""
+_PATIENCE = 20.0
+"""Seconds that it has for all of them."""
+
+
+def _absolute(places: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(place.absolute() for place in places)
+
+
+class Hold:
+    """As long as this lives, nobody removes the environment of a mark."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
 
 
 @frozen
@@ -40,6 +69,7 @@ class Environment:
     differences: tuple[Difference, ...]
     """In what its distributions are not those that were asked for."""
     is_new: bool
+    hold: Hold = field(eq=False, repr=False)
 
     @property
     def program(self) -> Path:
@@ -57,7 +87,7 @@ class Order:
     surroundings: Surroundings
     offline: bool = False
     """Whether nothing may be fetched."""
-    wheels: tuple[Path, ...] = ()
+    wheels: tuple[Path, ...] = field(default=(), converter=_absolute)
     """Directories of wheels to take from, beside what the user's configuration says."""
     interpreters: tuple[Path, ...] = ()
     """Directories in which to look for interpreters first; those found are run."""
@@ -65,73 +95,121 @@ class Order:
     installer: Installer | None = None
     """Left out: uv if it is there, else pip."""
 
+    @property
+    def by(self) -> Installer:
+        """What builds it."""
+        return self.installer or installer(self.surroundings)
+
+
+def foreseen(order: Order) -> Prospect:
+    """Return what ``built`` will do; nothing is written, or fetched, to know it."""
+    by, wheels = order.by, order.wheels
+    base = found(order.recipe.python, order.surroundings, order.interpreters).value_or(None)
+    if base is None:
+        return Prospect(by, order.place, None)
+    key = _recipe(order, base).key
+    whole = _whole_one(order.place, key, base)
+    if whole is not None:
+        return Prospect(by, whole.directory, base, is_built=True, differences=whole.differences)
+    told = indexes(by.name, environment(order.surroundings.environ))
+    lacking = _not_here(order, base, told)
+    asked = () if order.offline else tuple(map(without_secrets, (*told.addresses, *told.links)))
+    directory = _free(order.place, key)
+    return Prospect(by, directory, base, addresses=asked, lacking=lacking, wheels=wheels, offline=order.offline)
+
 
 def built(order: Order, report: Report = silent) -> Result[Environment, Fault]:
-    """Return the environment of a recipe: one that was built before, or else a new one.
+    """Return the environment of a recipe: one that was built before and is unchanged, or else a new one.
 
     It stands where it was built, for its scripts name that place; its mark, written last, says that it is whole. A
-    lock lets one builder work, and is held until whatever that has started is over.
+    lock lets one builder work, and is held until whatever that has started is over. One that was changed is left to
+    those who use it, and removed when nobody does.
 
     Faults: ``unavailable`` (no such Python, or packages that cannot be had: all are told), ``failed``, ``timeout``,
     ``busy``, and those of the disk.
     """
-    whole = _whole(order.place / order.recipe.key, order.recipe.python)
-    if whole is not None:
-        return Success(whole)
     return found(order.recipe.python, order.surroundings, order.interpreters).bind(
-        lambda base: _of_base(order, base, report)
+        lambda base: _of_base(evolve(order, recipe=_recipe(order, base)), base, report)
     )
+
+
+def _recipe(order: Order, base: Found) -> Recipe:
+    return evolve(order.recipe, python=base.python)
 
 
 def _of_base(order: Order, base: Found, report: Report) -> Result[Environment, Fault]:
-    recipe = evolve(order.recipe, python=evolve(base.python, build=""))
-    directory = order.place / recipe.key
-    whole = _whole(directory, base.python)
+    place, key = order.place, order.recipe.key
+    whole = _whole_one(place, key, base)
     if whole is not None:
-        return Success(evolve(whole, why=base.why))
+        return Success(whole)
     try:
-        folders(order.place)
-        with _locked(directory.with_suffix(".lock"), order.time_limit) as lock:
+        folders(place)
+        with _locked(place / f"{key}.lock", order.time_limit) as lock:
             if lock is None:
-                return Failure(Fault("busy", f"another process is still building {directory}", "try again later"))
-            whole = _whole(directory, base.python)
+                return Failure(Fault("busy", f"another process is still building {place / key}", "try again later"))
+            whole = _whole_one(place, key, base)
             if whole is not None:
-                return Success(evolve(whole, why=base.why))
-            environ = environment(order.surroundings.environ)
-            shop = Workshop(environ, tuple(map(_absolute, order.wheels)), monotonic() + order.time_limit, lock)
-            return _new(evolve(order, recipe=recipe), base, directory, shop, report)
+                return Success(whole)
+            directory = _free(place, key)
+            for old in _directories(place, key):
+                _removed(old)
+            shop = Workshop(environment(order.surroundings.environ), monotonic() + order.time_limit, lock)
+            made = _new(order, base, directory, shop, report)
+        _swept(place)
     except OSError as error:
-        return Failure(fault_of(error, f"no environment could be built in {order.place}"))
+        return Failure(fault_of(error, f"no environment could be built in {place}"))
+    return made
 
 
 def _new(order: Order, base: Found, directory: Path, shop: Workshop, report: Report) -> Result[Environment, Fault]:
-    by = order.installer or installer(order.surroundings)
-    _cleared(directory)
+    by = order.by
     report("building an environment", packages=len(order.recipe.pins), python=base.python.version, installer=by.name)
-    made = by.make(directory, base.program, shop)
-    if not isinstance(made, Success) and not isinstance(by, Pip):  # uv knows no Python that is too old
-        return _new(evolve(order, installer=Pip(order.surroundings.executable)), base, directory, shop, report)
-    finished = made.bind(lambda _: _filled(order, by, directory, shop)).bind(
-        lambda _: _finished(order, base, directory)
-    )
+    site = _Site(order, base, by, directory, shop)
+    finished = _made(site).bind(lambda _: _filled(site)).bind(lambda _: _finished(site))
     if not isinstance(finished, Success):
         _cleared(directory)
     return finished
 
 
-def _finished(order: Order, base: Found, directory: Path) -> Result[Environment, Fault]:
-    for link in order.recipe.links:
-        linked(directory, link)
-    shutil.rmtree(directory / OWN_PIP, ignore_errors=True)
-    return _looked_at(directory, order).bind(lambda facts: _marked(order, base, directory, facts))
+@frozen
+class _Site:
+    """Where an environment is being built, of what, by whom."""
+
+    order: Order
+    base: Found
+    by: Installer
+    directory: Path
+    shop: Workshop
+
+    def install(self, pins: Sequence[Pin], stage: Stage) -> Result[str, Fault]:
+        """Install all of these."""
+        (self.directory / WANTED).write_text(requirements(pins), encoding="utf-8")
+        words = self.by.installing(self.directory, self.base, stage, self.order.wheels)
+        return carried_out(words, self.directory, self.shop)
 
 
-def _filled(order: Order, by: Installer, directory: Path, shop: Workshop) -> Result[None, Fault]:
+def _made(site: _Site) -> Result[None, Fault]:
+    for words in site.by.making(site.directory, site.base):
+        answer = carried_out(words, site.directory.parent, site.shop)
+        if not isinstance(answer, Success):
+            return Failure(answer.failure())
+    return Success(None)
+
+
+def _finished(site: _Site) -> Result[Environment, Fault]:
+    for link in site.order.recipe.links:
+        linked(site.directory, link)
+    shutil.rmtree(site.directory / OWN_PIP, ignore_errors=True)
+    (site.directory / WANTED).unlink(missing_ok=True)
+    return _looked_at(site.directory, site.order).bind(lambda facts: _marked(site, facts))
+
+
+def _filled(site: _Site) -> Result[None, Fault]:
     """Install all pins; what cannot be had from where it came is taken from elsewhere, and looked at like all."""
-    lacking, why = _lacking_at_last(order, by, directory, order.recipe.pins, shop)
+    lacking, why = _lacking_at_last(site, site.order.recipe.pins)
     anonymous = [evolve(pin, origin="") for pin in lacking if pin.origin]  # perhaps an index has the same
     if anonymous:
-        found_not, _ = _lacking_at_last(order, by, directory, anonymous, shop)
+        found_not, _ = _lacking_at_last(site, anonymous)
         nowhere = {pin.name for pin in found_not}
         lacking = [pin for pin in lacking if not pin.origin or pin.name in nowhere]
     if not lacking or why is None:
@@ -140,36 +218,64 @@ def _filled(order: Order, by: Installer, directory: Path, shop: Workshop) -> Res
         return Failure(why)
     names = ", ".join(pin.requirement for pin in lacking)
     which = "this package cannot" if len(lacking) == 1 else f"these {len(lacking)} packages cannot"
-    remedy = "allow to fetch them" if order.offline else "put wheels of them into a directory, and name that"
+    remedy = "allow to fetch them" if site.order.offline else "put wheels of them into a directory, and name that"
     return Failure(Fault("unavailable", f"{which} be had: {names} ({why.message})", remedy))
 
 
-def _lacking_at_last(
-    order: Order, by: Installer, directory: Path, pins: Sequence[Pin], shop: Workshop
-) -> tuple[Sequence[Pin], Fault | None]:
+def _lacking_at_last(site: _Site, pins: Sequence[Pin]) -> tuple[Sequence[Pin], Fault | None]:
     """Install pins; all at once where that can be done without fetching, or else without building."""
-    first: tuple[Stage, ...] = () if order.offline else ("cached", "built")
-    words = [pin.requirement for pin in pins]
-    if any(isinstance(by.install(directory, words, stage, shop), Success) for stage in first if words):
+    first: tuple[Stage, ...] = () if site.order.offline else ("cached", "built")
+    if any(isinstance(site.install(pins, stage), Success) for stage in first if pins):
         return (), None
-    return _lacking(by, directory, pins, "cached" if order.offline else "any", shop)
+    return _lacking(pins, lambda some: site.install(some, "cached" if site.order.offline else "any"))
 
 
 def _lacking(
-    by: Installer, directory: Path, pins: Sequence[Pin], stage: Stage, shop: Workshop
+    pins: Sequence[Pin], attempt: Callable[[Sequence[Pin]], Result[str, Fault]]
 ) -> tuple[Sequence[Pin], Fault | None]:
-    """Install what can be had; return what cannot, and why: halves are tried until single ones are left."""
+    """Attempt it with all; return those with which it fails, and why: halves are tried until single ones are left."""
     if not pins:
         return (), None
-    tried = by.install(directory, [pin.requirement for pin in pins], stage, shop)
+    tried = attempt(pins)
     if isinstance(tried, Success):
         return (), None
     if len(pins) == 1:
         return pins, tried.failure()
     middle = len(pins) // 2
-    first, one = _lacking(by, directory, pins[:middle], stage, shop)
-    second, other = _lacking(by, directory, pins[middle:], stage, shop)
+    first, one = _lacking(pins[:middle], attempt)
+    second, other = _lacking(pins[middle:], attempt)
     return (*first, *second), one or other
+
+
+def _not_here(order: Order, base: Found, told: Indexes) -> tuple[str, ...]:
+    """Return the packages that would have to be fetched; a directory of the source is there when it is built."""
+    folders = (*told.folders, *order.wheels)
+    names = {_wheel_of(file.name) for folder in folders for file in folder.glob("*.whl")}
+    pins = [pin for pin in order.recipe.pins if not pin.origin.startswith("file:")]
+    elsewhere = [pin for pin in pins if pin.origin or (normalised(pin.name), pin.version) not in names]
+    by = order.by
+    lacking = _not_in_cache(order, base, by, elsewhere) if isinstance(by, Uv) else elsewhere
+    return tuple(pin.requirement for pin in lacking)
+
+
+def _wheel_of(name: str) -> tuple[str, str]:
+    stem, _, rest = name.partition("-")
+    return normalised(stem), rest.partition("-")[0]
+
+
+def _not_in_cache(order: Order, base: Found, by: Uv, pins: Sequence[Pin]) -> Sequence[Pin]:
+    shop = Workshop(environment(order.surroundings.environ), monotonic() + _PATIENCE)
+    left = iter(range(_MOST_ASKED))
+
+    def probed(some: Sequence[Pin]) -> Result[str, Fault]:
+        if next(left, None) is None:  # too many are lacking to be told apart
+            return Failure(Fault("missing", "perhaps"))
+        words = by.probing(base, [pin.requirement for pin in some], order.wheels)
+        return carried_out(words, Path("/"), shop).bind(
+            lambda said: Failure(Fault("missing", said)) if "Would download" in said else Success(said)
+        )
+
+    return _lacking(pins, probed)[0]
 
 
 def _looked_at(directory: Path, order: Order) -> Result[Json, Fault]:
@@ -181,35 +287,79 @@ def _looked_at(directory: Path, order: Order) -> Result[Json, Fault]:
         return python_packages.collect(evolve(config, answers=answers)).map(lambda fragment: fragment.facts)
 
 
-def _marked(order: Order, base: Found, directory: Path, facts: Json) -> Result[Environment, Fault]:
+def _marked(site: _Site, facts: Json) -> Result[Environment, Fault]:
+    directory, recipe = site.directory, site.order.recipe
     distributions = facts.get("distributions") if isinstance(facts, dict) else None
-    differing = differences(order.recipe, distributions)
+    differing = differences(recipe, distributions, edited(site_directory(directory)))
     missing = [difference for difference in differing if difference.kind == "missing"]
     if missing:
         return Failure(Fault("failed", f"the installer left out {', '.join(each.name for each in missing)}"))
-    told = {"state": _state(directory), "differences": [asdict(difference) for difference in differing]}
+    told = {"stamp": stamp(directory, MARK), "differences": [asdict(difference) for difference in differing]}
     replaced(directory / MARK, json.dumps(told).encode("ascii"), directory, durable=False)
-    return Success(Environment(directory, base.python, base.why, differing, is_new=True))
+    whole = _whole(directory, site.base)
+    if whole is None:
+        return Failure(Fault("changed", f"{directory} was changed as it was built", "try again"))
+    return Success(evolve(whole, is_new=True))
 
 
-def _whole(directory: Path, python: Python) -> Environment | None:
-    """Return an environment that was built before, if it is whole, and still as it was built."""
+def _whole_one(place: Path, key: str, base: Found) -> Environment | None:
+    """Return the environment of this key that is whole, and still as it was built."""
+    return next(filter(None, (_whole(directory, base) for directory in _directories(place, key))), None)
+
+
+def _directories(place: Path, key: str) -> list[Path]:
+    return sorted(place.glob(f"{key}-*"))
+
+
+def _free(place: Path, key: str) -> Path:
+    return next(path for path in (place / f"{key}-{number}" for number in count(1)) if not os.path.lexists(path))
+
+
+def _whole(directory: Path, base: Found) -> Environment | None:
     try:
+        descriptor = os.open(directory / MARK, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    hold = Hold(descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         told = json.loads((directory / MARK).read_bytes())
         differing = tuple(Difference(**each) for each in told["differences"])
-        is_same = told["state"] == _state(directory)
-    except (OSError, ValueError, TypeError, LookupError):
+        is_same = told["stamp"] == stamp(directory, MARK)
+        os.utime(descriptor)  # used just now
+    except (OSError, ValueError, TypeError, LookupError):  # being removed, or none of ours
         return None
     if not is_same or not os.access(directory / "bin" / "python", os.X_OK):
         return None
-    return Environment(directory, python, (), differing, is_new=False)
+    return Environment(directory, base.python, base.why, differing, is_new=False, hold=hold)
 
 
-def _state(directory: Path) -> list[list[Json]]:
-    """Return what tells that a distribution was installed, changed or removed."""
-    records = sorted(site_directory(directory).glob("*.dist-info/RECORD"))
-    states = [(record.parent.name, record.stat()) for record in records]
-    return [[name, state.st_size, state.st_mtime_ns] for name, state in states]
+def _swept(place: Path) -> None:
+    """Remove the environments that nobody has used for long, and those beyond the number that is kept."""
+    marks = sorted(place.glob(f"*/{MARK}"), key=_last_used, reverse=True)
+    for number, mark in enumerate(marks):
+        if number >= MOST_KEPT or time() - _last_used(mark) > LONGEST_KEPT:
+            _removed(mark.parent)
+
+
+def _last_used(mark: Path) -> float:
+    with suppress(FileNotFoundError):
+        return mark.stat().st_mtime
+    return 0.0
+
+
+def _removed(directory: Path) -> None:
+    """Remove an environment, unless somebody uses it; what has no mark was left by a builder that is no more."""
+    try:
+        descriptor = os.open(directory / MARK, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        _cleared(directory)
+        return
+    try:
+        if _is_locked(descriptor):
+            _cleared(directory)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -238,7 +388,3 @@ def _cleared(directory: Path) -> None:
         with suppress(OSError):
             (directory / MARK).unlink()  # first: what is half removed is no environment
         shutil.rmtree(directory)
-
-
-def _absolute(path: Path) -> Path:
-    return path.absolute()

@@ -1,31 +1,23 @@
 """Interpreters of this machine: the one of an exact version, or the nearest, which is said to be no more than that."""
 
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import evolve
 from returns.result import Failure, Result, Success, safe
 
 from capsula.core.ask import Ask
 from capsula.core.config import Surroundings
 from capsula.core.fault import Fault
 from capsula.effects.asks import started
+from capsula.restorers.building import Found
 from capsula.restorers.python_packages import Python
 
 PATIENCE = 5.0
 """Seconds that an interpreter has to say what it is."""
-
-
-@frozen
-class Found:
-    """An interpreter to build with, outside of any virtual environment."""
-
-    program: str
-    python: Python
-    why: tuple[str, ...] = field(default=())
-    """In what it is not the one that was asked for."""
 
 
 def found(wanted: Python, surroundings: Surroundings, more: Iterable[Path] = ()) -> Result[Found, Fault]:
@@ -34,8 +26,10 @@ def found(wanted: Python, surroundings: Surroundings, more: Iterable[Path] = ())
     It is looked for in the directories of ``PATH``, of pyenv, uv and conda, and in ``more``; those that are there are
     run, to say what they are. Fault: ``unavailable``.
     """
-    programs = dict.fromkeys(_programs(wanted, surroundings, more))
-    asks = {program: Ask((program, "-I", "-S", "-c", _QUESTION), PATIENCE) for program in programs}
+    programs: dict[str, str] = {}
+    for program in _programs(wanted, surroundings, more):
+        programs.setdefault(os.path.realpath(program), program)
+    asks = {program: Ask((program, "-I", "-S", "-c", _QUESTION), PATIENCE) for program in programs.values()}
     with started(asks.values(), without_python(surroundings.environ), Path("/")) as answers:
         told = [answers[ask].bind(_told).value_or(None) for ask in asks.values()]
     fitting = [one for one in told if one is not None and _fits(one.python, wanted)]
@@ -43,7 +37,7 @@ def found(wanted: Python, surroundings: Surroundings, more: Iterable[Path] = ())
     if nearest is None:
         remedy = f"install Python {wanted.version}, for example by: uv python install {wanted.version}"
         return Failure(Fault("unavailable", f"no Python {_minor(wanted.version)} is on this machine", remedy))
-    return Success(Found(nearest.program, nearest.python, tuple(_reasons(nearest.python, wanted))))
+    return Success(evolve(nearest, why=tuple(_reasons(nearest.python, wanted))))
 
 
 def without_python(environ: Mapping[str, str]) -> dict[str, str]:
@@ -54,9 +48,10 @@ def without_python(environ: Mapping[str, str]) -> dict[str, str]:
 _TURNING = ("PYTHON", "VIRTUAL_ENV", "CONDA_", "__PYVENV", "PYENV_VERSION")
 
 _QUESTION = """
-import json, sys, sysconfig
+import importlib.util, json, sys, sysconfig
 print(json.dumps([getattr(sys, "_base_executable", None) or sys.executable, sys.version.split()[0],
-    sys.implementation.name, getattr(sys, "abiflags", ""), sysconfig.get_platform(), sys.version]))
+    sys.implementation.name, getattr(sys, "abiflags", ""), sysconfig.get_platform(), sys.version,
+    importlib.util.find_spec("ensurepip") is not None]))
 """
 
 
@@ -70,6 +65,15 @@ def _programs(wanted: Python, surroundings: Surroundings, more: Iterable[Path]) 
 
 
 def _directories(surroundings: Surroundings, more: Iterable[Path]) -> Iterator[Path]:
+    for directory in _named(surroundings, more):
+        if directory.name == "shims":  # scripts that look for the one that is meant, and take their time
+            yield from sorted(directory.parent.glob("versions/*/bin"))
+            yield from sorted(directory.parent.glob("installs/python/*/bin"))
+        else:
+            yield directory
+
+
+def _named(surroundings: Surroundings, more: Iterable[Path]) -> Iterator[Path]:
     environ = surroundings.environ
     home = Path(environ.get("HOME") or "/nonexistent")
     shared = Path(environ.get("XDG_DATA_HOME") or home / ".local" / "share")
@@ -94,8 +98,8 @@ def _conda(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
 
 @safe(exceptions=(ValueError, TypeError))
 def _parsed(answer: bytes) -> Found:
-    program, version, implementation, flags, platform, build = json.loads(answer.splitlines()[-1])
-    return Found(program, Python(version, implementation, flags, platform, build))
+    program, version, implementation, flags, platform, build, brings_pip = json.loads(answer.splitlines()[-1])
+    return Found(program, Python(version, implementation, flags, platform, build), brings_pip=bool(brings_pip))
 
 
 def _told(answer: bytes) -> Result[Found, Fault]:
@@ -120,6 +124,8 @@ def _reasons(python: Python, wanted: Python) -> Iterator[str]:
         yield f"Python {python.version} stands in for {wanted.version}, which is not on this machine"
     if wanted.platform and python.platform != wanted.platform:
         yield f"this machine is {python.platform}, and it ran on {wanted.platform}"
+    if python.version == wanted.version and wanted.build and python.build != wanted.build:
+        yield f"this is another build of Python {python.version}: {python.build}, and was {wanted.build}"
 
 
 def _minor(version: str) -> str:

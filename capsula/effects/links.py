@@ -18,6 +18,8 @@ def linked(directory: Path, link: Link) -> None:
     for path, text in link.files.items():
         file = own / "entry_points.txt" if "/" in path else site / path
         file.write_bytes(os.fsencode(text))
+    if link.package:
+        (site / link.package.name).symlink_to(link.package, target_is_directory=True)
     for name, target in _scripts(link.files):
         script = directory / "bin" / name
         script.write_text(_SCRIPT.format(directory / "bin" / "python", *target), newline="\n")

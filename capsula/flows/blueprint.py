@@ -1,26 +1,34 @@
 """The blueprint of a reproduction: what must be had again, and the plan to get it. Nothing is done yet."""
 
 import os
-from collections.abc import Mapping, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from attrs import field, frozen
 from returns.result import Failure, Result, Success
 
+import capsula
+from capsula.core.cache import cache
 from capsula.core.config import Config, Surroundings
 from capsula.core.document import Document
 from capsula.core.fault import Fault, Json
 from capsula.core.settings import HashAlgorithm
 from capsula.core.step import Phase, Plan, Step, planned
 from capsula.core.tree import path_flaw
-from capsula.effects.installers import installer
+from capsula.core.upgrade import WITHOUT_FORMAT, is_old
+from capsula.effects.environments import Order, foreseen
 from capsula.effects.key import resealed, vault_of
 from capsula.effects.manifest import is_own
+from capsula.effects.restore import holds
 from capsula.flows.capture import CONTEXT
 from capsula.flows.inspect import Inspected, part
+from capsula.flows.recorded_source import UNRECORDED as UNTRACKED
+from capsula.flows.recorded_source import recorded_source
 from capsula.flows.run import AFTER, BEFORE
-from capsula.restorers import python_packages, variables
-from capsula.restorers.python_packages import Recipe
+from capsula.restorers import building, command, python_packages, variables
+from capsula.restorers.building import Prospect
+from capsula.restorers.python_packages import Own, Recipe
 from capsula.restorers.variables import Variables
 
 _ALGORITHMS = (None, "md5", "sha1", "sha256", "sha3")
@@ -88,8 +96,24 @@ class Blueprint:
 
     def recipe(self, place: Path) -> Recipe | None:
         """Return what the environment is built of; what was installed from the source comes from its copy there."""
-        answer = python_packages.recipe(self.context.get("python_packages"), {self.outermost: place / TREE})
-        return answer.value_or(None)
+        own = Own(capsula.__version__, Path(capsula.__file__).parent)
+        places = {self.outermost: place / TREE}
+        return python_packages.recipe(self.context.get("python_packages"), places, own).value_or(None)
+
+    def replay(self, place: Path, environment: Path | None) -> command.Replay:
+        """Return the command in a workspace, with the programs of a rebuilt environment, or else of that of here."""
+        root = place / TREE / os.path.relpath(self.root, self.outermost)
+        programs = self._programs(environment) if environment else {}
+        return command.restored(self.argv, self.directory, self.root, Path(os.path.normpath(root)), programs)
+
+    def _programs(self, environment: Path) -> Mapping[Path, Path]:
+        """Return the programs of the recorded environment to those of the rebuilt one."""
+        told = part(self.context, "python_packages", "interpreter")
+        executable, prefix, above = (part(told, key) for key in ("executable", "prefix", "base_prefix"))
+        if not isinstance(executable, str):
+            return {}
+        own = {Path(executable).parent: environment / "bin"} if prefix != above else {}
+        return {**own, Path(executable): environment / "bin" / "python"}
 
     @property
     def outermost(self) -> str:
@@ -115,15 +139,23 @@ class Blueprint:
 
 def blueprint(inspected: Inspected, config: Config) -> Result[Blueprint, Fault]:
     """Return the blueprint of a recorded run, or why there is none: no run, or no way to start it again."""
-    surroundings, documents = config.surroundings, inspected.documents
-    before, context = documents.get(BEFORE), documents.get(CONTEXT, {})
+    surroundings = config.surroundings
+    context = {**inspected.documents.get(CONTEXT, {}), "source": recorded_source(inspected)}
+    documents = {**inspected.documents, CONTEXT: context}
+    before = documents.get(BEFORE)
     if before is None:
         return Failure(
             _blocked("nothing was run: it was captured without a command", "capsula checkout, capsula verify")
         )
     argv = _argv(before)
+    if "note" in before:
+        return Failure(
+            _blocked("no command was run: it was opened with `capsula start`", "capsula checkout, capsula verify")
+        )
     if not argv:
-        return Failure(_blocked("how the program was started was not recorded, as in a notebook or at a prompt"))
+        old = f"Capsula {WITHOUT_FORMAT} did not record how the program was started"
+        why = "how the program was started was not recorded, as in a notebook or at a prompt"
+        return Failure(_blocked(old if is_old(before) else why))
     if AFTER not in documents:
         return Failure(_blocked(f"the run is {inspected.state}: there is no end to compare with"))
     if not _table(context.get("source")):
@@ -153,38 +185,44 @@ def blueprint(inspected: Inspected, config: Config) -> Result[Blueprint, Fault]:
             moved=tuple(path for path, facts in _entries(context) if facts.get("moved") is True),
             variables=variables.restored(
                 recorded, _table(before.get("environment_changes")), surroundings.environ, sealed, own=own
-            ),
+            )
+            if recorded
+            else variables.unrecorded(_table(context.get("environment_variables")), surroundings.environ, own=own),
             is_own=own,
         )
     )
 
 
 def plan(it: Blueprint, surroundings: Surroundings, wish: Wish, place: Path) -> Plan:
-    """Return what will be done, step by step."""
+    """Return what will be done, step by step; interpreters, and uv, are asked what there is."""
+    recipe = it.recipe(place) if wish.rebuild else None
+    home = cache(surroundings.environ)
+    prospect = foreseen(ordered(recipe, home, surroundings, wish)) if recipe and home else None
+    environment = prospect.directory if prospect else None
     return planned(
         (
             *_source_steps(it, wish),
             *(_input_step(each, it, wish) for each in it.inputs),
-            _environment_step(it.recipe(place) if wish.rebuild else None, surroundings),
-            it.variables.step,
-            _run_step(it),
+            _environment_step(recipe, prospect, wish),
+            it.variables.within(environment).step,
+            _run_step(it, it.replay(place, environment)),
             _compare_step(it),
         )
     )
 
 
+def ordered(recipe: Recipe, home: Path, surroundings: Surroundings, wish: Wish) -> Order:
+    """Return the order of an environment, which is built in the cache of the user."""
+    return Order(recipe, home / "environments", surroundings, offline=wish.offline)
+
+
 def _source_steps(it: Blueprint, wish: Wish) -> list[Step]:
     steps: list[Step] = []
-    for name, told in it.source.items():
-        tree = _table(told)
-        head = tree.get("head")
-        changed, deleted = _rows(tree.get("overlay")), _texts(tree.get("deleted"))
-        base = f"commit {str(head)[:7]}" if head else "all files"
-        title = f"restore the source {name}: {base}, {len(changed)} kept and {len(deleted)} deleted files"
-        files = (*(f"write {row.get('path')}" for row in changed), *(f"remove {path}" for path in deleted))
-        steps.append(Step(Phase.SOURCE, title, details=_shortened(files)))
+    tops = ((name, str(part(tree, "path")), _table(tree)) for name, tree in it.source.items())
+    for name, place, tree in (inner for top in tops for inner in _with_nested(*top)):
+        steps.append(_source_step(name, tree, wish))
         missed = (*_rows(tree.get("withheld")), *_rows(tree.get("left_out")))
-        steps += (_missed_step(row, wish) for row in missed)
+        steps += (_missed_step(row, os.path.normpath(f"{place}/{row.get('path')}"), tree, wish) for row in missed)
         ignored = [str(row.get("path")) for row in _rows(tree.get("ignored"))]
         if ignored:
             why = "what git ignores is no source; declare in [capture.files] what the run reads of it"
@@ -197,10 +235,48 @@ def _source_steps(it: Blueprint, wish: Wish) -> list[Step]:
     return steps
 
 
-def _missed_step(row: Mapping[str, Json], wish: Wish) -> Step:
-    path = str(row.get("path"))
+def _with_nested(name: str, place: str, tree: Mapping[str, Json]) -> Iterator[tuple[str, str, Mapping[str, Json]]]:
+    """Yield a tree and those inside of it: its name, its place as seen from the root, and its facts."""
+    yield name, place, tree
+    for path, nested in _table(tree.get("nested")).items():
+        yield from _with_nested(f"{name}/{path}", f"{place}/{path}", _table(nested))
+
+
+def _source_step(name: str, tree: Mapping[str, Json], wish: Wish) -> Step:
+    head = tree.get("head")
+    changed, deleted, patches = _rows(tree.get("overlay")), _texts(tree.get("deleted")), _texts(tree.get("patches"))
+    base = f"commit {str(head)[:7]}" if head else "all files"
+    rest = f"{len(changed)} kept and {len(deleted)} deleted files"
+    files = (
+        *(f"write {row.get('path')}" for row in changed),
+        *(f"remove {path}" for path in deleted),
+        *(f"apply {path}" for path in patches),
+    )
+    is_patched = tree.get("mode") == "patch"
+    title = f"restore the source {name}: {base}, {'and the patch to it' if is_patched else rest}"
+    origin = f"from {tree.get('repository')}"
+    if head and not tree.get("objects") and not _is_here(tree):
+        if not wish.fetch:
+            why = f"the commit is not in {tree.get('repository')}; fetch it from its remote with --fetch"
+            return Step(Phase.SOURCE, title, "needs", why, _shortened(files))
+        origin = f"fetch it from {' or '.join(_texts(tree.get('remotes')))}"
+    details = (*((origin,) if head and not tree.get("objects") else ()), *_shortened(files))
+    return Step(Phase.SOURCE, title, "approximate" if is_patched else "exact", UNTRACKED if is_patched else "", details)
+
+
+def _is_here(tree: Mapping[str, Json]) -> bool:
+    return holds(str(tree.get("repository") or ""), str(tree.get("head") or ""))
+
+
+def _missed_step(row: Mapping[str, Json], path: str, tree: Mapping[str, Json], wish: Wish) -> Step:
     if path in wish.inputs:
         return Step(Phase.INPUTS, f"provide {path}", "approximate", f"from {wish.inputs[path]}, as you say")
+    if row.get("committed") is True:
+        commit, remotes = f"the commit {str(tree.get('head'))[:7]}", " or ".join(_texts(tree.get("remotes")))
+        if _is_here(tree):
+            return Step(Phase.INPUTS, f"provide {path}", details=(f"from {commit} in {tree.get('repository')}",))
+        if wish.fetch and remotes:
+            return Step(Phase.INPUTS, f"provide {path}", details=(f"from {commit}, fetched from {remotes}",))
     why = f"{row.get('reason')}; give it with --input {path}=FILE, or go on without by --anyway"
     return Step(Phase.INPUTS, f"provide {path}", "approximate" if wish.anyway else "needs", why)
 
@@ -246,22 +322,22 @@ def _input_step(each: Input, it: Blueprint, wish: Wish) -> Step:
     return Step(Phase.INPUTS, title, "approximate", why)
 
 
-def _environment_step(recipe: Recipe | None, surroundings: Surroundings) -> Step:
+def _environment_step(recipe: Recipe | None, prospect: Prospect | None, wish: Wish) -> Step:
     if recipe is None:
-        return Step(
-            Phase.ENVIRONMENT, "use the environment that is here", "approximate", "as you say, or none was recorded"
-        )
-    return python_packages.step(recipe, installer(surroundings).name)
+        why = "which Python ran was not recorded" if wish.rebuild else "as you say"
+        return Step(Phase.ENVIRONMENT, "use the environment that is here", "approximate", why)
+    if prospect is None:
+        why = "there is neither HOME nor XDG_CACHE_HOME; use the one that is here by --no-rebuild"
+        return Step(Phase.ENVIRONMENT, "build an environment", "needs", why)
+    return building.step(recipe, prospect, anyway=wish.anyway)
 
 
-def _run_step(it: Blueprint) -> Step:
+def _run_step(it: Blueprint, replay: command.Replay) -> Step:
     kind = part(it.documents[BEFORE], "command", "stdin")
     lost = kind in UNRECORDED
     why = f"its standard input was a {kind}, which was not recorded; it will be empty" if lost else ""
-    words = " ".join(it.argv)
-    return Step(
-        Phase.RUN, f"run: {words}", "approximate" if lost else "exact", why, (f"in {it.directory} of the root",)
-    )
+    details = (f"in {replay.directory}", *(f"instead of {line}" for line in replay.rewritten))
+    return Step(Phase.RUN, f"run: {shlex.join(replay.argv)}", "approximate" if lost else "exact", why, details)
 
 
 def _compare_step(it: Blueprint) -> Step:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -13,7 +13,7 @@ from attrs.validators import deep_iterable, deep_mapping, instance_of, matches_r
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault, Json
-from capsula.core.step import Fidelity, Phase, Step
+from capsula.core.step import Fidelity
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
 _VERSION = re.compile(
@@ -28,7 +28,9 @@ _ADDRESS = "[A-Za-z0-9:/?&=%@+._~#,-]*"
 _HOST = "(?:[A-Za-z0-9_][A-Za-z0-9_.-]*@)?[A-Za-z0-9]"  # that begins with a hyphen, ssh takes for an option
 _ORIGIN = re.compile(rf"|(?:git\+https|git\+ssh|https)://{_HOST}{_ADDRESS}|file:///{_ADDRESS}")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
-_LINKING = re.compile(r"[A-Za-z0-9_.+-]+\.(?:pth|py)|[A-Za-z0-9_.+-]+\.dist-info/entry_points\.txt")
+_SCRIPTS = re.compile(r"[A-Za-z0-9_.+-]+\.dist-info/entry_points\.txt")
+_LINKING = re.compile(rf"[A-Za-z0-9_.+-]+\.(?:pth|py)|{_SCRIPTS.pattern}")
+_ARCHIVE = re.compile(r"\.(?:whl|zip|tar|tgz|tbz|txz|tar\.\w+)$")
 _PYTHON_VERSION = re.compile(r"\d+\.\d+\.\d+(?:(?:a|b|rc)\d+)?\+?", re.ASCII)
 
 
@@ -59,6 +61,16 @@ class Pin:
         """The word that asks an installer for it."""
         return f"{self.name} @ {self.origin}" if self.origin else f"{self.name}=={self.version}"
 
+    @property
+    def kind(self) -> Literal["index", "repository", "archive", "directory"]:
+        """What it is installed from; a repository or a directory has to be built first."""
+        if not self.origin:
+            return "index"
+        if self.origin.startswith("git+"):
+            return "repository"
+        is_archive = self.origin.startswith("https:") or _ARCHIVE.search(urlsplit(self.origin).path)
+        return "archive" if is_archive else "directory"
+
 
 @frozen
 class Link:
@@ -67,6 +79,17 @@ class Link:
     name: str = field(validator=matches_re(_NAME))
     version: str = field(validator=matches_re(_VERSION))
     files: Mapping[str, str] = field(validator=deep_mapping(matches_re(_LINKING), instance_of(str)))
+    package: Path | None = None
+    """A package that is to be found in the site directory, but stands here."""
+
+
+@frozen
+class Own:
+    """The Capsula that is running; it stands in for one that was installed from a directory that is not held."""
+
+    version: str
+    package: Path
+    """The directory of its modules."""
 
 
 @frozen
@@ -93,10 +116,10 @@ class Recipe:
     @property
     def key(self) -> str:
         """The name of what is to be built, by all that it consists of."""
-        python = asdict(self.python, filter=lambda attribute, _: attribute.name != "build")
         pins = [[normalised(pin.name), pin.version, pin.digest, pin.origin] for pin in self.pins]
-        links = [[normalised(link.name), link.version, dict(link.files)] for link in self.links]
-        return sha256(json.dumps([python, sorted(pins), links], sort_keys=True).encode("ascii")).hexdigest()
+        links = [[normalised(link.name), link.version, dict(link.files), str(link.package)] for link in self.links]
+        whole = json.dumps([asdict(self.python), sorted(pins), links], sort_keys=True)
+        return sha256(whole.encode("ascii")).hexdigest()[:_KEY]
 
 
 @frozen
@@ -124,7 +147,7 @@ Places: TypeAlias = Mapping[str, Path]
 """Directory that was recorded to where the same now stands."""
 
 
-def recipe(facts: Json, places: Places) -> Result[Recipe, Fault]:
+def recipe(facts: Json, places: Places, own: Own | None = None) -> Result[Recipe, Fault]:
     """Return what to build for the recorded facts of the facet; a directory that was installed comes from ``places``.
 
     Faults: ``unknown`` (no interpreter was recorded), ``malformed`` (its version is none).
@@ -138,7 +161,9 @@ def recipe(facts: Json, places: Places) -> Result[Recipe, Fault]:
     except ValueError:
         return Failure(Fault("malformed", f"{_text(told, 'version')!r} is no version of a Python"))
     found = distributions.items() if isinstance(distributions, Mapping) else ()
-    parts = [_part(name, details, places) for name, details in found if isinstance(details, Mapping)]
+    parts = [
+        part for name, details in found if isinstance(details, Mapping) for part in _parts(name, details, places, own)
+    ]
     return Success(
         Recipe(
             python,
@@ -149,26 +174,18 @@ def recipe(facts: Json, places: Places) -> Result[Recipe, Fault]:
     )
 
 
-def step(recipe: Recipe, installer: str) -> Step:
-    """Return the step of a plan that builds the environment."""
-    fidelities: list[Fidelity] = [shortfall.fidelity for shortfall in recipe.shortfalls]
-    worst = max(fidelities, key=_FIDELITIES.index, default=_FIDELITIES[0])
-    words = (
-        *(pin.requirement for pin in recipe.pins),
-        *(f"{link.name} {link.version} (link)" for link in recipe.links),
-    )
-    title = f"build an environment of Python {recipe.python.version} and {len(words)} packages with {installer}"
-    return Step(Phase.ENVIRONMENT, title, worst, "; ".join(map(str, recipe.shortfalls)), words)
+def differences(recipe: Recipe, distributions: Json, edited: Collection[str] = ()) -> tuple[Difference, ...]:
+    """Return how distributions, as the facet tells them, differ from what was to be built.
 
-
-def differences(recipe: Recipe, distributions: Json) -> tuple[Difference, ...]:
-    """Return how distributions, as the facet tells them, differ from what was to be built."""
+    Of those that are ``edited``, the files are not what they themselves say that they are.
+    """
+    others = frozenset(map(normalised, edited))
     told = distributions.items() if isinstance(distributions, Mapping) else ()
     details = {name: each for name, each in told if isinstance(each, Mapping)}
     found = {normalised(name): each for name, each in details.items()}
     parts: tuple[Pin | Link, ...] = (*recipe.pins, *recipe.links)
     wanted = {normalised(part.name): part for part in parts}
-    changed = (_difference(part, found.get(name)) for name, part in wanted.items())
+    changed = (_difference(part, found.get(name), is_edited=name in others) for name, part in wanted.items())
     added = (
         Difference(name, "added", found=_text(each, "version"))
         for name, each in details.items()
@@ -183,7 +200,8 @@ def normalised(name: str) -> str:
 
 
 _PYTHON = ("version", "implementation", "abi_flags", "platform_tag", "build")
-_FIDELITIES: tuple[Fidelity, ...] = ("exact", "approximate", "needs", "impossible")
+_KEY = 32
+"""Digits of a key: enough to tell all apart, and few enough for the first line of a script."""
 
 
 def _text(facts: Mapping[str, Json], key: str) -> str:
@@ -191,21 +209,40 @@ def _text(facts: Mapping[str, Json], key: str) -> str:
     return fact if isinstance(fact, str) else ""
 
 
-def _part(name: str, facts: Mapping[str, Json], places: Places) -> Pin | Link | Shortfall:
+def _parts(name: str, facts: Mapping[str, Json], places: Places, own: Own | None) -> tuple[Pin | Link | Shortfall, ...]:
     version = _text(facts, "version")
     if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):
-        return Shortfall(name, "impossible", f"no installer knows a name or version like {name!r} {version!r}")
-    if "editable" in facts:
-        return _from_directory(name, version, facts, places)
-    return _from_elsewhere(name, version, facts)
+        return (Shortfall(name, "impossible", f"no installer knows a name or version like {name!r} {version!r}"),)
+    if facts.get("installer") == "conda":
+        return _from_conda(Pin(name, version, _text(facts, "digest")))
+    if "editable" not in facts:
+        return (_from_elsewhere(name, version, facts),)
+    if own and normalised(name) == "capsula" and _moved(_directory(facts), places) is None:
+        return _lent(name, facts, own)
+    return (_from_directory(name, version, facts, places),)
+
+
+def _from_conda(pin: Pin) -> tuple[Pin, Shortfall]:
+    """Return what an index has of the same version: conda installs builds of its own, from where no other looks."""
+    return pin, Shortfall(pin.name, "approximate", f"conda had installed it; {pin.requirement} of an index stands in")
+
+
+def _lent(name: str, facts: Mapping[str, Json], own: Own) -> tuple[Link, Shortfall]:
+    files = facts.get("files")
+    texts = files if isinstance(files, Mapping) else {}
+    scripts = {path: text for path, text in texts.items() if _SCRIPTS.fullmatch(path) and isinstance(text, str)}
+    why = f"it was installed from its source; the Capsula {own.version} that is running, {own.package}, stands in"
+    return Link(name, own.version, scripts, own.package), Shortfall(name, "approximate", why)
+
+
+def _directory(facts: Mapping[str, Json]) -> str:
+    return unquote(urlsplit(_text(facts, "url")).path)
 
 
 def _from_directory(name: str, version: str, facts: Mapping[str, Json], places: Places) -> Pin | Link | Shortfall:
-    directory = unquote(urlsplit(_text(facts, "url")).path)
+    directory = _directory(facts)
     place = _moved(directory, places)
     if place is None:
-        if normalised(name) == "capsula":
-            return Shortfall(name, "approximate", "Capsula itself is left out: it was installed from its source")
         return Shortfall(name, "needs", f"it was installed from {directory}, which the capsule does not hold")
     if facts["editable"] is not True:
         return _pinned(Pin(name, version, _text(facts, "digest")), Path(place).as_uri())
@@ -252,12 +289,12 @@ def _rewritten(text: str, places: Places) -> str:
     return re.sub(pattern, lambda match: moved[match[0]], text)
 
 
-def _difference(part: Pin | Link, found: Mapping[str, Json] | None) -> Difference | None:
+def _difference(part: Pin | Link, found: Mapping[str, Json] | None, *, is_edited: bool) -> Difference | None:
     if found is None:
         return Difference(part.name, "missing", part.version)
     version, digest = _text(found, "version"), _text(found, "digest")
     if version != part.version:
         return Difference(part.name, "version", part.version, version)
-    if isinstance(part, Pin) and part.digest and digest != part.digest:
+    if isinstance(part, Pin) and (is_edited or (part.digest and digest != part.digest)):
         return Difference(part.name, "content", version, version)
     return None

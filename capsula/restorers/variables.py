@@ -1,9 +1,11 @@
 """The variables of the environment: the recorded values, and of each other one whether it is here as it was there."""
 
+import os
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from capsula.core.fault import Json
 from capsula.core.step import Phase, Step
@@ -32,15 +34,31 @@ class Variables:
     """Names of variables that were set, to a value that was not recorded, and are not set here."""
     dropped: tuple[str, ...]
     """Names of variables that a capsule of somebody else must not set."""
+    reason: str = ""
+    """Why it may be another environment in further ways."""
+    hosts: frozenset[str] = frozenset()
+    """Names of the variables whose values are those of here, and no more than that is told of them."""
+
+    def within(self, environment: Path | None) -> "Variables":
+        """Return them as they are inside of a virtual environment."""
+        if environment is None:
+            return self
+        path = self.environ.get("PATH", os.defpath)
+        inside = {"PATH": f"{environment / 'bin'}{os.pathsep}{path}", "VIRTUAL_ENV": str(environment)}
+        return evolve(self, environ={**self.environ, **inside}, hosts=self.hosts - {*inside})
 
     @property
     def step(self) -> Step:
         """The step of the plan."""
-        values = tuple(f"{name}={value}" for name, value in sorted(self.environ.items()))
+        values = tuple(
+            f"{name} as it is here" if name in self.hosts else f"{name}={value}"
+            for name, value in sorted(self.environ.items())
+        )
         reasons = (
             _told("set when it was recorded, to a value that was not, and unset here", self.missing),
             _told("another value here than when it was recorded", self.differing),
             _told("not taken over from a capsule that is not yours", self.dropped),
+            self.reason,
         )
         why = "; ".join(filter(None, reasons))
         return Step(Phase.VARIABLES, "set the environment", "approximate" if why else "exact", why, values)
@@ -75,7 +93,20 @@ def restored(
         differing=tuple(sorted(name for name in others if name in here and _differs(others[name], digests.get(name)))),
         missing=tuple(sorted(name for name in others if name not in here)),
         dropped=dropped,
+        hosts=frozenset(hosts) - values.keys(),
     )
+
+
+def unrecorded(configured: Mapping[str, Json], here: Mapping[str, str], *, own: bool) -> Variables:
+    """Return the environment of a replay, of which only the configured variables were recorded; the others are of here.
+
+    The arguments are those of ``restored``.
+    """
+    there = _texts(configured)
+    dropped = () if own else tuple(sorted(name for name in there if _INJECTING.fullmatch(name)))
+    values = {name: value for name, value in there.items() if name not in dropped and name not in _OURS}
+    hosts = {name: value for name, value in here.items() if name not in values and not name.startswith("CAPSULA_")}
+    return Variables({**hosts, **values}, (), (), dropped, "only the configured variables were recorded")
 
 
 def _differs(there: str, here: Json) -> bool:

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
@@ -18,8 +19,9 @@ from capsula.core.config import Config, Surroundings
 from capsula.core.fault import Json
 from capsula.core.settings import Settings
 from capsula.effects.asks import started
-from capsula.effects.environments import MARK, Environment, Order, built
-from capsula.effects.installers import Installer, Pip, installer
+from capsula.effects.environments import MARK, Environment, Order, built, foreseen
+from capsula.effects.installers import installer
+from capsula.restorers.building import Installer, Pip, Prospect
 from capsula.restorers.python_packages import Difference, Pin, Python, Recipe, recipe
 from tests.wheels import environment, site, wheel
 
@@ -30,7 +32,7 @@ import json, sys
 from pathlib import Path
 from capsula.core.config import Surroundings
 from capsula.effects.environments import Order, built
-from capsula.effects.installers import Pip
+from capsula.restorers.building import Pip
 from capsula.restorers.python_packages import Pin, Python, Recipe
 place, wheels, digest, environ, by_pip = json.loads(sys.argv[1])
 recipe = Recipe(Python(sys.version.split()[0], sys.implementation.name), (Pin("thing", "1.0", digest),))
@@ -117,8 +119,105 @@ def test_an_environment_that_was_changed_is_built_anew(thing: Path, order: Order
 
     second = built(order).unwrap()
 
-    assert second == first
+    assert second == evolve(first, directory=second.directory)
     assert (site(second.program) / "thing-1.0.dist-info").is_dir()
+
+
+def test_a_module_that_was_edited_behind_all_dates_is_noticed(thing: Path, order: Order) -> None:
+    order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)))
+    module = site(built(order).unwrap().program) / "thing" / "__init__.py"
+    text, state = module.read_text(), module.stat()
+    module.write_text(text.replace("ran", "RAN"))
+    os.utime(module, ns=(state.st_atime_ns, state.st_mtime_ns))
+
+    again = built(order).unwrap()
+
+    assert (again.is_new, again.differences) == (True, ())
+    assert output(again.directory / "bin" / "thing") == "ran []\n"
+
+
+@pytest.mark.parametrize("name", ["sitecustomize.py", "evil.pth", "thing/extra.py", "thing/__init__.pyc"])
+def test_a_file_that_was_added_is_noticed(name: str, thing: Path, order: Order) -> None:
+    order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)))
+    (site(built(order).unwrap().program) / name).write_text("")
+
+    assert built(order).unwrap().is_new
+
+
+def test_an_edit_reaches_no_other_environment(thing: Path, order: Order) -> None:
+    one = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)))
+    other = evolve(one, place=order.place.with_name("others"))
+    with open(site(built(one).unwrap().program) / "thing" / "__init__.py", "a") as module:
+        module.write("raise SystemExit('edited')\n")
+
+    assert output(built(other).unwrap().directory / "bin" / "thing") == "ran []\n"
+
+
+def test_what_is_not_as_its_own_record_says_is_told(order: Order, tmp_path: Path) -> None:
+    whole = wheel(tmp_path / "true", "thing", "1.0", {"thing.py": "VALUE = 1\n"})
+    forged = tmp_path / "wheels" / whole.name
+    forged.parent.mkdir()
+    with zipfile.ZipFile(whole) as source, zipfile.ZipFile(forged, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, source.read(name).replace(b"VALUE = 1", b"VALUE = 2"))
+    recorded = facts(environment(tmp_path / "recorded", whole))
+
+    answer = built(evolve(order, recipe=recipe(recorded, {}).unwrap())).unwrap()
+
+    assert answer.differences == (Difference("thing", "content", "1.0", "1.0"),)
+
+
+def test_an_environment_that_is_in_use_is_left_to_its_user(thing: Path, order: Order) -> None:
+    order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)))
+    used, unused = built(order).unwrap(), []
+    (site(used.program) / "edit.py").write_text("")
+    unused.append(built(order).unwrap())
+    (site(unused[0].program) / "edit.py").write_text("")
+    gone = unused.pop().directory
+
+    last = built(order).unwrap()
+
+    assert used.directory.is_dir()
+    assert not gone.exists()
+    assert last.directory not in (used.directory, gone)
+
+
+def test_environments_that_nobody_used_for_long_are_removed_and_those_in_use_never(thing: Path, order: Order) -> None:
+    orders = [evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0", digest=str(each)),))) for each in range(3)]
+    places = [built(each).unwrap().directory for each in orders[:2]]
+    used = built(orders[0]).unwrap()
+    for place in places:
+        os.utime(place / MARK, (0, 0))
+
+    built(orders[2]).unwrap()
+
+    assert [place.exists() for place in places] == [True, False]
+    assert used.directory == places[0]
+
+
+def test_what_is_foreseen_is_what_is_built(thing: Path, order: Order) -> None:
+    order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)))
+
+    before = foreseen(order)
+    environment = built(order).unwrap()
+    after = foreseen(order)
+
+    assert (before.is_built, before.directory, before.lacking) == (False, environment.directory, ())
+    assert before.base == after.base
+    assert after == Prospect(order.by, environment.directory, before.base, is_built=True)
+
+
+def test_what_cannot_be_had_offline_is_foreseen(thing: Path, by: Installer, order: Order) -> None:
+    wanted = Recipe(HERE, (Pin("gone", "1.0"), Pin("thing", "1.0"), Pin("lost", "3.0")))
+
+    prospect = foreseen(evolve(order, recipe=wanted, installer=by))
+
+    assert prospect.lacking == ("gone==1.0", "lost==3.0")
+    assert not order.place.exists()
+
+
+def test_a_python_that_is_nowhere_is_foreseen(order: Order) -> None:
+    assert foreseen(evolve(order, recipe=Recipe(Python("3.99.1", "cpython")))).base is None
 
 
 def test_an_environment_that_was_only_run_is_not_built_anew(thing: Path, order: Order) -> None:
@@ -129,7 +228,7 @@ def test_an_environment_that_was_only_run_is_not_built_anew(thing: Path, order: 
     assert not built(order).unwrap().is_new
 
 
-@pytest.mark.parametrize("mark", [b"", b"{}", b"\xff", b'{"state": [], "differences": [{"x": 1}]}'])
+@pytest.mark.parametrize("mark", [b"", b"{}", b"\xff", b'{"stamp": "", "differences": [{"x": 1}]}'])
 def test_a_broken_mark_is_no_mark(mark: bytes, thing: Path, order: Order) -> None:
     order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)))
     (built(order).unwrap().directory / MARK).write_bytes(mark)
@@ -143,12 +242,13 @@ def test_the_python_of_an_environment_may_vanish(thing: Path, order: Order) -> N
     first.program.unlink()
     first.program.symlink_to("/nowhere/python")
 
-    assert built(order).unwrap() == first
+    second = built(order).unwrap()
+
+    assert second == evolve(first, directory=second.directory)
 
 
 def test_what_a_killed_builder_left_is_never_used(thing: Path, order: Order, tmp_path: Path) -> None:
     order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)))
-    directory = order.place / order.recipe.key
     with building(order, tmp_path / "wheels", by_pip=True) as builder:
         appeared(builder, order.place, "*/bin/python")
         builder.kill()
@@ -156,8 +256,8 @@ def test_what_a_killed_builder_left_is_never_used(thing: Path, order: Order, tmp
 
     environment = built(order).unwrap()
 
-    assert (left, environment.directory.parent) == (environment.directory, directory.parent)
     assert (environment.is_new, environment.differences) == (True, ())
+    assert not left.exists()
 
 
 def test_of_two_builders_one_builds_and_both_use_it(thing: Path, order: Order, tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ from attrs import evolve
 from returns.result import Failure
 
 from capsula.core.config import Surroundings
-from capsula.effects.interpreters import Found, found
+from capsula.effects.interpreters import found
+from capsula.restorers.building import Found
 from capsula.restorers.python_packages import Python
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
@@ -49,7 +50,7 @@ def test_a_virtual_environment_leads_to_the_python_it_was_made_of(tmp_path: Path
 
 
 def test_what_does_not_answer_as_a_python_is_passed_over(tmp_path: Path) -> None:
-    for number, text in enumerate(("exit 1", "echo nonsense", 'echo "[1, 2]"', "echo '[1, 2, 3, 4, 5, 6]'", "true")):
+    for number, text in enumerate(("exit 1", "echo nonsense", 'echo "[1, 2]"', "echo '[1, 2, 3, 4, 5, 6, 7]'", "true")):
         liar = tmp_path / "pyenv" / "versions" / f"{number}" / "bin" / f"python{MINOR}"
         liar.parent.mkdir(parents=True)
         liar.write_text(f"#!/bin/sh\n{text}\n")

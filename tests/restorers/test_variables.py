@@ -1,5 +1,7 @@
 """The environment of a replay: what was recorded is set, and what was not is never passed over in silence."""
 
+from pathlib import Path
+
 from capsula.core.step import Phase, Step
 from capsula.restorers.variables import Variables, restored
 
@@ -10,15 +12,16 @@ def test_recorded_values_are_set_and_the_hosts_own_stay_the_hosts() -> None:
     variables = restored(recorded, {"PYTHONHASHSEED": "7"}, {"HOME": "/here", "OTHER": "x"}, {}, own=True)
 
     environ = {"HOME": "/here", "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "7"}
-    assert variables == Variables(environ, differing=(), missing=(), dropped=())
-    details = ("HOME=/here", "OMP_NUM_THREADS=2", "PYTHONHASHSEED=7")
+    assert variables == Variables(environ, differing=(), missing=(), dropped=(), hosts=frozenset({"HOME"}))
+    details = ("HOME as it is here", "OMP_NUM_THREADS=2", "PYTHONHASHSEED=7")
     assert variables.step == Step(Phase.VARIABLES, "set the environment", "exact", "", details)
 
 
 def test_an_unrecorded_value_that_is_the_same_here_is_taken_over() -> None:
     variables = restored({"digests": {"MY_ENV": "d"}}, {}, {"MY_ENV": "v"}, {"MY_ENV": "d"}, own=True)
 
-    assert variables == Variables({"MY_ENV": "v"}, differing=(), missing=(), dropped=())
+    hosts = frozenset({"MY_ENV"})
+    assert variables == Variables({"MY_ENV": "v"}, differing=(), missing=(), dropped=(), hosts=hosts)
 
 
 def test_an_unrecorded_value_that_is_another_or_none_here_is_told() -> None:
@@ -26,7 +29,10 @@ def test_an_unrecorded_value_that_is_another_or_none_here_is_told() -> None:
 
     variables = restored(recorded, {}, {"MY_ENV": "v"}, {"MY_ENV": "x"}, own=True)
 
-    assert variables == Variables({"MY_ENV": "v"}, differing=("MY_ENV",), missing=("MY_OTHER",), dropped=())
+    hosts = frozenset({"MY_ENV"})
+    assert variables == Variables(
+        {"MY_ENV": "v"}, differing=("MY_ENV",), missing=("MY_OTHER",), dropped=(), hosts=hosts
+    )
     assert variables.step.fidelity == "approximate"
     assert all(name in variables.step.why for name in ("MY_ENV", "MY_OTHER"))
 
@@ -45,3 +51,13 @@ def test_a_capsule_of_somebody_else_injects_nothing() -> None:
 
     assert foreign == Variables({"TZ": "UTC"}, (), (), dropped=("LD_LIBRARY_PATH", "PYTHONPATH"))
     assert own.environ == recorded["values"]
+
+
+def test_inside_of_an_environment_its_programs_come_first_and_values_of_here_are_not_told() -> None:
+    variables = restored({"digests": {"TOKEN": "d"}}, {}, {"PATH": "/bin", "TOKEN": "secret"}, {}, own=True)
+
+    inside = variables.within(Path("/env"))
+
+    assert inside.environ == {"PATH": "/env/bin:/bin", "VIRTUAL_ENV": "/env", "TOKEN": "secret"}
+    assert inside.step.details == ("PATH=/env/bin:/bin", "TOKEN as it is here", "VIRTUAL_ENV=/env")
+    assert variables.within(None) == variables
