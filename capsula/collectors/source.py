@@ -201,7 +201,8 @@ def _of_repository(repository: pygit2.Repository, seen: _Seen, place: _Place) ->
         found = _embeddable(found, place)
     entries = found.entries
     gone = {path for path in suspects if path not in entries} - found.missed
-    others = rest(os.fsencode(place.top) + b"/", entries.keys() | found.missed, without)
+    known = entries.keys() | found.missed if found.missed else entries
+    others = rest(os.fsencode(place.top) + b"/", known, without)
     found = evolve(found, left_out={**found.left_out, **_odd(others.odd)})
     deleted = {path for path in gone if in_head(path)}
     is_dirty = bool(found.changed or deleted - index.hidden)
@@ -274,7 +275,7 @@ def _with(state: Tree, found: _Found) -> Tree:
         state,
         digest=digest(entries),
         files=len(entries),
-        size=sum(size for _, _, size in entries.values()),
+        size=sum([size for _, _, size in entries.values()]),
         overlay=tuple(_kept(path, found.contents[path]) for path in found.changed),
         withheld=tuple(found.withheld[path] for path in sorted(found.withheld)),
         left_out=tuple(found.left_out[path] for path in sorted(found.left_out)),
@@ -551,8 +552,10 @@ def _is_converted(repository: pygit2.Repository, index: Index, seen: _Seen, envi
     )
     candidates = [Path("/etc/gitattributes"), Path(re.sub(r"^~(?=/)", lambda _: home, own))]
     candidates.append(Path(_common_directory(repository), "info", "attributes"))
-    told = [path for paths in (index.files, seen.walked) for path in paths if path.endswith(b".gitattributes")]
-    candidates += (Path(repository.workdir, os.fsdecode(path)) for path in dict.fromkeys(told))
+    paths = (*index.files, *seen.walked)
+    if b".gitattributes" in b"\0".join(paths):  # of many names, most have none
+        told = (path for path in paths if path.endswith(b".gitattributes"))
+        candidates += (Path(repository.workdir, os.fsdecode(path)) for path in told)
     return any(_may_convert(file) for file in candidates)
 
 

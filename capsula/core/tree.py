@@ -149,10 +149,8 @@ def understood(told: Json) -> Result[Tree, Fault]:
 
 def digest(entries: Entries) -> str:
     """Return what tells a tree from every other: SHA-256 over its files as git writes a tree, but with whole paths."""
-    whole = sha256()
-    for path in sorted(entries):
-        whole.update(b"%o %b\0%b" % (entries[path][0], path, entries[path][1]))
-    return whole.hexdigest()
+    lines = [b"%o %b\0%b" % (mode, path, identity) for path, (mode, identity, _) in sorted(entries.items())]
+    return sha256(b"".join(lines)).hexdigest()
 
 
 def path_flaw(path: str) -> str | None:

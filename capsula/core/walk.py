@@ -55,9 +55,10 @@ def rest(top: bytes, known: Collection[bytes], without: Collection[bytes]) -> Re
     pending = [b""]
     while pending:
         prefix = pending.pop()
-        for entry in _listed(top + prefix, prefix, found.odd):
+        listed = _listed(top + prefix, prefix, found.odd)
+        for entry in [entry for entry in listed if prefix + entry.name not in known]:  # mostly none
             path = prefix + entry.name
-            if path in known or path in without or entry.name == b".git":
+            if path in without or entry.name == b".git":
                 continue
             if not entry.is_dir(follow_symlinks=False):
                 _file(path, entry, found)
