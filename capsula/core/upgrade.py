@@ -35,6 +35,12 @@ def upgraded(documents: Mapping[str, Document], held: Collection[str] = ()) -> d
     return {name: _upgraded(document, first, kept) for name, document in documents.items()}
 
 
+def is_old(document: Document) -> bool:
+    """Tell whether a document was of format 0 before it was upgraded."""
+    header = document.get(HEADER)
+    return isinstance(header, Mapping) and header.get("version") == WITHOUT_FORMAT
+
+
 def _kept(documents: Mapping[str, Document], held: Collection[str]) -> set[str]:
     """Return the paths of what format 0 has kept under the last of their names, which only one of them can have."""
     paths = [path for document in documents.values() for path in _table(document.get("files"))]

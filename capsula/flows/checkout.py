@@ -1,6 +1,6 @@
 """Checking out: the source that a capsule holds, and the inputs it keeps, in a fresh directory."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -12,6 +12,7 @@ from capsula.effects.provide import provided
 from capsula.effects.restore import restored
 from capsula.flows.capture import CONTEXT
 from capsula.flows.inspect import Inspected, part
+from capsula.flows.recorded_source import UNRECORDED, is_approximate, recorded_source
 
 SOURCE = "source"
 
@@ -43,9 +44,9 @@ def checkout(capsule: Inspected, into: Path, *, fetch: Mapping[str, str] | None 
         into: The directory.
         fetch: The environment for git, if it may fetch a commit that is not to be had otherwise.
     """
-    told = part(capsule.documents, CONTEXT, SOURCE)
+    told = recorded_source(capsule)
     root = part(capsule.documents, CONTEXT, "root_directory")
-    if not isinstance(told, Mapping) or not told or not isinstance(root, str):
+    if not told or not isinstance(root, str):
         return Failure(_sourceless(capsule))
     if into.resolve().is_relative_to(capsule.entry.directory.resolve()):
         return Failure(Fault("occupied", f"{into} is inside the capsule", "name a directory elsewhere"))
@@ -66,7 +67,7 @@ def checkout(capsule: Inspected, into: Path, *, fetch: Mapping[str, str] | None 
             commits={name: head for name, tree in told.items() if isinstance(head := part(tree, "head"), str)},
             inputs=tuple(sorted(given)),
             fetched=done.fetched,
-            needs=(*missed, *refused, *_faults(capsule)),
+            needs=(*missed, *refused, *_faults(capsule), *_unknown(told)),
         )
     )
 
@@ -75,6 +76,11 @@ def _sourceless(capsule: Inspected) -> Fault:
     faults = _faults(capsule)
     why = f": {faults[0].message}" if faults else ""
     return Fault("no source", f"{capsule.entry.name} does not hold the source{why}")
+
+
+def _unknown(told: Mapping[str, Json]) -> Iterator[Fault]:
+    """Yield what may be missing, of the trees of an old capsule."""
+    return (Fault("unknown", UNRECORDED, path=(name,)) for name, tree in told.items() if is_approximate(tree))
 
 
 def _faults(capsule: Inspected) -> tuple[Fault, ...]:

@@ -19,6 +19,7 @@ from capsula.core.settings import ItemSettings, Settings
 from capsula.effects.environments import Environment, Order, built
 from capsula.effects.perform import performed
 from capsula.effects.process import hidden
+from capsula.effects.restore import Restored
 from capsula.effects.restore import restored as source_restored
 from capsula.effects.surroundings import stream_kind
 from capsula.flows.blueprint import TREE, UNRECORDED, Blueprint, Input, Wish
@@ -126,12 +127,22 @@ def _workspace(
     # Below a directory of its own, so that files beside the root have a place that is still in the workspace.
     fetch = surroundings.environ if wish.fetch else None
     source = source_restored(it.capsule, it.source, str(it.root), place / TREE, fetch=fetch)
-    furnished = source.bind(lambda found: _furnished(it, wish, place, found.root))
+    whole = source.bind(lambda found: _whole(found, it, wish))
+    furnished = whole.bind(lambda found: _furnished(it, wish, place, found.root))
     return furnished.bind(
         lambda workspace: _environment(it, wish, place, surroundings, report).map(
             lambda environment: evolve(workspace, environment=environment)
         )
     )
+
+
+def _whole(found: Restored, it: Blueprint, wish: Wish) -> Result[Restored, Fault]:
+    """Stop where a file was not to be had, as no plan could know, and nobody has given it."""
+    places = (os.path.relpath(f"{it.outermost}/{need.path}", it.root) for need in found.needs)
+    lost = [f"{path}: {need.reason}" for path, need in zip(places, found.needs, strict=True) if path not in wish.inputs]
+    if not lost or wish.anyway:
+        return Success(found)
+    return Failure(Fault("blocked", "; ".join(lost), "give each with --input PATH=FILE, or go on without by --anyway"))
 
 
 def _furnished(it: Blueprint, wish: Wish, place: Path, root: Path) -> Result[Workspace, Fault]:

@@ -106,7 +106,8 @@ def unrecorded(configured: Mapping[str, Json], here: Mapping[str, str], *, own: 
     dropped = () if own else tuple(sorted(name for name in there if _INJECTING.fullmatch(name)))
     values = {name: value for name, value in there.items() if name not in dropped and name not in _OURS}
     hosts = {name: value for name, value in here.items() if name not in values and not name.startswith("CAPSULA_")}
-    return Variables({**hosts, **values}, (), (), dropped, "only the configured variables were recorded")
+    reason = "only the configured variables were recorded"
+    return Variables({**hosts, **values}, (), (), dropped, hosts=frozenset(hosts), reason=reason)
 
 
 def _differs(there: str, here: Json) -> bool:
