@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 COMMANDS = {
     "capture": "capture the context and keep it in a new capsule",
     "monitor": "run a command and keep its context, its output and its results",
+    "start": "open a capsule around what is no command: an instrument, a series of commands",
+    "finish": "close a capsule that was opened with `start`",
     "list": "list the capsules of the vault",
     "show": "show what a capsule holds",
     "verify": "compare the context of a capsule with what is here now",

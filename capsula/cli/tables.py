@@ -98,8 +98,8 @@ def lasting(run_time: Json) -> str:
 
 
 def ran(capsule: Inspected) -> str:
-    """Return the command line, or the call of the function; empty for a context alone."""
-    return function(capsule) or shlex.join(command(capsule))
+    """Return the command line, the call of the function, or what a person noted; empty for a context alone."""
+    return function(capsule) or shlex.join(command(capsule)) or _note(capsule)
 
 
 def command(capsule: Inspected) -> list[str]:
@@ -117,6 +117,11 @@ def function(capsule: Inspected) -> str | None:
     given = [_literal(value) for value in args] if isinstance(args, list) else []
     named = [f"{key}={_literal(value)}" for key, value in kwargs.items()] if isinstance(kwargs, Mapping) else []
     return f"{name}({', '.join(given + named)})"
+
+
+def _note(capsule: Inspected) -> str:
+    note = part(capsule.documents, BEFORE, "note")
+    return note if isinstance(note, str) else ""
 
 
 def _filled(cell: str, width: int) -> str:

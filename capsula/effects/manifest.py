@@ -19,6 +19,8 @@ from capsula.effects.vault import OWN
 NAME = f"{OWN}/manifest.json"
 FORMAT = 1
 
+_UNFINISHED = {"running", "open"}
+
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -37,7 +39,7 @@ class Signer(NamedTuple):
     vault: Path
     id: str
     status: str
-    """``running`` if more will come to it."""
+    """``running`` or ``open`` if more will come to it."""
 
 
 def signed(signer: Signer, known: Mapping[str, Sum | None], coming: Mapping[str, bytes]) -> dict[str, Sum]:
@@ -124,7 +126,7 @@ def _sums(manifest: Mapping[str, Json]) -> Result[tuple[dict[str, Sum], bool], F
                     case {"size": int(size), "sha256": str(digest)}:
                         sums[path] = Sum(size, digest)
             if len(sums) == len(files):
-                return Success((sums, status != "running"))
+                return Success((sums, status not in _UNFINISHED))
     return Failure(Fault("malformed", "is no manifest of a known format", path=(NAME,)))
 
 

@@ -18,7 +18,7 @@ from capsula.core.upgrade import upgraded
 from capsula.effects.surroundings import process, started
 from capsula.effects.vault import OWN
 from capsula.flows.capture import CONTEXT
-from capsula.flows.run import AFTER, BEFORE
+from capsula.flows.run import AFTER, BEFORE, OPEN
 
 SHORTEST_ID = 4
 """Hexadecimal digits of an id that may stand for it."""
@@ -53,7 +53,7 @@ class Inspected:
 
     entry: Entry
     state: str
-    """``captured``, ``running``, ``lost`` or ``unknown, last seen on HOST``; of a run that ended, its status.
+    """``captured``, ``running``, ``open``, ``lost`` or ``unknown, last seen on HOST``; of a run that ended, its status.
 
     ``newer`` or ``broken`` if the document that tells cannot be read.
     """
@@ -94,7 +94,7 @@ def inspected(entry: Entry) -> Inspected:
     """Read all documents of a capsule; one that cannot be read costs only itself."""
     first = _read(entry.directory, BEFORE)
     # Whether the process lives is asked before the end record is looked for, lest a run that ends meanwhile seem lost.
-    unfinished = _unfinished(part(first[BEFORE].value_or({}), HEADER, "process") if first else None)
+    unfinished = _unfinished(part(first[BEFORE].value_or({}), HEADER) if first else None)
     read = {**first, **_read(entry.directory, CONTEXT), **_read(entry.directory, AFTER)}
     answers = _upgraded(read, _files(entry.directory))
     documents = {name: answer.unwrap() for name, answer in answers.items() if isinstance(answer, Success)}
@@ -267,10 +267,12 @@ def _state(answers: _Answers, unfinished: str) -> str:
     return {AFTER: str(ended), BEFORE: unfinished, CONTEXT: "captured"}[name]
 
 
-def _unfinished(there: Json) -> str:
+def _unfinished(header: Json) -> str:
     """Return the state of a run without an end record, by the process that wrote its beginning."""
+    if part(header, "status") == OPEN:
+        return OPEN
     here = process()
-    match there:
+    match part(header, "process"):
         case {"host": str(host)} if host != here["host"]:
             return f"unknown, last seen on {host}"
         case {"boot_id": str(boot_id), "pid": int(pid), "started": int(start)}:

@@ -23,6 +23,10 @@ from capsula.flows.capture import CONTEXT
 BEFORE = "pre-run-info.json"
 AFTER = "post-run-info.json"
 
+RUNNING = "running"
+OPEN = "open"
+"""The status of what no process is bound to: it stays so until somebody finishes it, whatever happens meanwhile."""
+
 
 @frozen
 class Run:
@@ -45,7 +49,9 @@ class Ending:
     """What was below the root before the run, if it is to be searched for outputs."""
 
 
-def opened(run: Run, before: Mapping[str, Answer], context: Fragment | None) -> Result[Capsule, Fault]:
+def opened(
+    run: Run, before: Mapping[str, Answer], context: Fragment | None, *, status: str = RUNNING
+) -> Result[Capsule, Fault]:
     """Put the capsule of a run in its place: its context, if one was captured, and what is known before it starts."""
     known = {
         "root_directory": fact(str(run.config.root)),
@@ -53,8 +59,8 @@ def opened(run: Run, before: Mapping[str, Answer], context: Fragment | None) -> 
         "timestamp": fact(stamp(run.header.taken)),
         **before,
     }
-    running = Draft(BEFORE, evolve(run.header, status="running"), gather(known), {"process": process()})
-    return built(run.config, (running,) if context is None else (Draft(CONTEXT, run.header, context), running))
+    begun = Draft(BEFORE, evolve(run.header, status=status), gather(known), {"process": process()})
+    return built(run.config, (begun,) if context is None else (Draft(CONTEXT, run.header, context), begun))
 
 
 def ended(run: Run, capsule: Capsule, ending: Ending) -> Result[Capsule, Fault]:
