@@ -22,7 +22,7 @@ from capsula.core.settings import Settings
 from capsula.effects.asks import started
 from capsula.effects.files import folders, replaced
 from capsula.effects.indexes import Indexes, indexes
-from capsula.effects.installers import Workshop, carried_out, environment, installer
+from capsula.effects.installers import Workshop, cache_of_uv, carried_out, environment, installer
 from capsula.effects.interpreters import found
 from capsula.effects.links import linked, site_directory
 from capsula.effects.stamps import edited, stamp
@@ -254,8 +254,9 @@ def _not_here(order: Order, base: Found, told: Indexes) -> tuple[str, ...]:
     pins = [pin for pin in order.recipe.pins if not pin.origin.startswith("file:")]
     elsewhere = [pin for pin in pins if pin.origin or (normalised(pin.name), pin.version) not in names]
     by = order.by
-    lacking = _not_in_cache(order, base, by, elsewhere) if isinstance(by, Uv) else elsewhere
-    return tuple(pin.requirement for pin in lacking)
+    if isinstance(by, Uv) and cache_of_uv(order.surroundings.environ).is_dir():  # or uv would make one
+        elsewhere = [*_not_in_cache(order, base, by, elsewhere)]
+    return tuple(pin.requirement for pin in elsewhere)
 
 
 def _wheel_of(name: str) -> tuple[str, str]:

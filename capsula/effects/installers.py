@@ -43,6 +43,12 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
     return {**kept, "GIT_TERMINAL_PROMPT": "0", "GIT_ALLOW_PROTOCOL": "https:ssh"}
 
 
+def cache_of_uv(environ: Mapping[str, str]) -> Path:
+    """Return where uv keeps what it fetched."""
+    home = environ.get("XDG_CACHE_HOME") or f"{environ.get('HOME') or ''}/.cache"
+    return Path(environ.get("UV_CACHE_DIR") or f"{home}/uv")
+
+
 _FETCHING = re.compile("INDEX|LINKS|HOST|CERT|PROXY|CACHE|KEYRING|TIMEOUT|RETRIES|TLS|CREDENTIAL|USERNAME|PASSWORD")
 
 

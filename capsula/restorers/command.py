@@ -1,5 +1,6 @@
 """The command: its words as they were, but for paths that lead to where the run was, and its interpreter."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -40,7 +41,7 @@ def restored(
 
 def _program(word: str, cwd: Path, programs: Mapping[Path, Path]) -> str | None:
     """Return the program of the rebuilt environment in place of that of the recorded one."""
-    path = cwd / word
+    path = Path(os.path.normpath(cwd / word))
     folder = programs.get(path.parent)
     program = programs.get(path, folder / path.name if folder else None)
     return str(program) if program else None

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -50,10 +50,8 @@ class Variables:
     @property
     def step(self) -> Step:
         """The step of the plan."""
-        values = tuple(
-            f"{name} as it is here" if name in self.hosts else f"{name}={value}"
-            for name, value in sorted(self.environ.items())
-        )
+        values = (f"{name}={value}" for name, value in sorted(self.environ.items()) if name not in self.hosts)
+        details = tuple(filter(None, (*values, _told("as they are here", sorted(self.hosts)))))
         reasons = (
             _told("set when it was recorded, to a value that was not, and unset here", self.missing),
             _told("another value here than when it was recorded", self.differing),
@@ -61,7 +59,7 @@ class Variables:
             self.reason,
         )
         why = "; ".join(filter(None, reasons))
-        return Step(Phase.VARIABLES, "set the environment", "approximate" if why else "exact", why, values)
+        return Step(Phase.VARIABLES, "set the environment", "approximate" if why else "exact", why, details)
 
 
 def restored(
@@ -124,5 +122,5 @@ def _texts(facts: Json) -> dict[str, str]:
     return {name: value for name, value in table.items() if isinstance(value, str)}
 
 
-def _told(what: str, names: tuple[str, ...]) -> str:
+def _told(what: str, names: Sequence[str]) -> str:
     return f"{what}: {', '.join(names)}" if names else ""

@@ -32,8 +32,10 @@ def test_a_program_of_the_recorded_environment_is_that_of_the_rebuilt_one() -> N
 
     by_path = restored(("/old/project/.venv/bin/pytest", "-q"), ".", OLD, NEW, programs)
     relative = restored((".venv/bin/python", "a.py"), ".", OLD, NEW, programs)
+    above = restored(("../.venv/bin/python", "a.py"), "sub", OLD, NEW, programs)
     by_name = restored(("python", "a.py"), ".", OLD, NEW, programs)
 
     assert by_path.argv == ("/cache/env/bin/pytest", "-q")
     assert relative.argv == ("/cache/env/bin/python", "a.py")
+    assert above.argv == ("/cache/env/bin/python", "a.py")
     assert by_name.argv == ("python", "a.py")

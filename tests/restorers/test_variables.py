@@ -13,7 +13,7 @@ def test_recorded_values_are_set_and_the_hosts_own_stay_the_hosts() -> None:
 
     environ = {"HOME": "/here", "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "7"}
     assert variables == Variables(environ, differing=(), missing=(), dropped=(), hosts=frozenset({"HOME"}))
-    details = ("HOME as it is here", "OMP_NUM_THREADS=2", "PYTHONHASHSEED=7")
+    details = ("OMP_NUM_THREADS=2", "PYTHONHASHSEED=7", "as they are here: HOME")
     assert variables.step == Step(Phase.VARIABLES, "set the environment", "exact", "", details)
 
 
@@ -59,5 +59,5 @@ def test_inside_of_an_environment_its_programs_come_first_and_values_of_here_are
     inside = variables.within(Path("/env"))
 
     assert inside.environ == {"PATH": "/env/bin:/bin", "VIRTUAL_ENV": "/env", "TOKEN": "secret"}
-    assert inside.step.details == ("PATH=/env/bin:/bin", "TOKEN as it is here", "VIRTUAL_ENV=/env")
+    assert inside.step.details == ("PATH=/env/bin:/bin", "VIRTUAL_ENV=/env", "as they are here: TOKEN")
     assert variables.within(None) == variables
