@@ -3,16 +3,15 @@
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 
-from returns.result import Result, Success
+from returns.result import Success
 
 from capsula.cli.console import Console, Style, safe
 from capsula.cli.main import USAGE
 from capsula.cli.tables import as_json, line
 from capsula.cli.verify import aspect_facts, identity, print_aspects, print_lines
-from capsula.core.config import Config
-from capsula.core.fault import Fault, Json
+from capsula.core.fault import Json
 from capsula.flows.diff import Diff, diff
-from capsula.flows.inspect import Entry, found, inspected
+from capsula.flows.inspect import inspected, named
 from capsula.flows.source_changes import SourceChange
 from capsula.reproduction.comparison import Comparison, Grade
 from capsula.reproduction.telling import as_facts, headline
@@ -41,7 +40,7 @@ def run(options: Namespace, console: Console) -> int:
     config = console.config(options)
     if config is None:
         return USAGE
-    answers = [_found(name, config) for name in (options.one, options.other)]
+    answers = [named(name, config) for name in (options.one, options.other)]
     mistakes = [answer.failure() for answer in answers if not isinstance(answer, Success)]
     if mistakes:
         console.mistakes(mistakes)
@@ -56,10 +55,6 @@ def run(options: Namespace, console: Console) -> int:
     else:
         _print(account, console, with_patch=not options.no_patch)
     return 0 if account.is_same else 1
-
-
-def _found(name: str, config: Config) -> Result[Entry, Fault]:
-    return found(name, config.vault, config.surroundings.cwd)
 
 
 def _account(account: Diff) -> dict[str, Json]:

@@ -15,7 +15,7 @@ from capsula.core.naming import memorable
 from capsula.core.step import Plan, Step
 from capsula.effects.manifest import integrity
 from capsula.flows.blueprint import Blueprint, Wish, blueprint, plan
-from capsula.flows.inspect import found, inspected
+from capsula.flows.inspect import inspected, named
 from capsula.flows.reproduce import Reproduction, discarded, fresh_place, reproduce
 from capsula.reproduction.comparison import Grade
 from capsula.reproduction.verdict import Verdict, blocked, exit_status, lines
@@ -65,7 +65,7 @@ def run(options: Namespace, console: Console) -> int:
     if config is None:
         return USAGE
     surroundings = config.surroundings
-    entry = found(options.capsule, config.vault, surroundings.cwd)
+    entry = named(options.capsule, config)
     if not isinstance(entry, Success):
         console.mistakes((entry.failure(),))
         return USAGE

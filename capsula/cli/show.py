@@ -12,7 +12,7 @@ from capsula.cli.tables import as_json, lasting, line, ran, shortened, style
 from capsula.core.document import HEADER
 from capsula.core.fault import Fault, Json
 from capsula.flows.capture import CONTEXT
-from capsula.flows.inspect import Inspected, found, held, inspected, part
+from capsula.flows.inspect import Inspected, held, inspected, named, part
 from capsula.flows.run import AFTER, BEFORE
 
 EXAMPLES = """
@@ -48,7 +48,7 @@ def run(options: Namespace, console: Console) -> int:
     config = console.config(options)
     if config is None:
         return USAGE
-    answer = found(options.capsule, config.vault, config.surroundings.cwd)
+    answer = named(options.capsule, config)
     if not isinstance(answer, Success):
         console.mistakes((answer.failure(),))
         return USAGE if answer.failure().kind in {"unknown capsule", "ambiguous"} else 1

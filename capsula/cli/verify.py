@@ -10,7 +10,7 @@ from capsula.cli.main import USAGE
 from capsula.cli.tables import as_json, line, shortened
 from capsula.core.fault import Fault, Json
 from capsula.effects.manifest import integrity, is_own
-from capsula.flows.inspect import Entry, Inspected, found, inspected
+from capsula.flows.inspect import Entry, Inspected, inspected, named
 from capsula.flows.verify import verified
 from capsula.reproduction.assessment import Aspect, Assessment
 from capsula.reproduction.telling import as_facts, headline, sentences
@@ -46,7 +46,7 @@ def run(options: Namespace, console: Console) -> int:
     config = console.config(options)
     if config is None:
         return USAGE
-    answer = found(options.capsule, config.vault, config.surroundings.cwd)
+    answer = named(options.capsule, config)
     if not isinstance(answer, Success):
         console.mistakes((answer.failure(),))
         return USAGE

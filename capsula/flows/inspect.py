@@ -11,6 +11,7 @@ from pathlib import Path
 from attrs import frozen
 from returns.result import Failure, Result, Success
 
+from capsula.core.config import Config
 from capsula.core.document import HEADER, Document, loads
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.naming import memorable
@@ -62,6 +63,11 @@ class Inspected:
     """Why a document could not be read; the path is its file name."""
 
 
+def named(reference: str, config: Config) -> Result[Entry, Fault]:
+    """Return the capsule that a user means: as ``found`` in the vault, and as seen from where the user is."""
+    return found(reference, config.vault, config.surroundings.cwd)
+
+
 def capsules(vault: Path) -> Result[tuple[Entry, ...], Fault]:
     """Return the capsules at any depth below the vault, the newest first; none if there is no vault.
 
@@ -107,6 +113,16 @@ def held(directory: Path) -> tuple[str, ...]:
     """Return the paths of all files in a capsule, relative to it and sorted; what cannot be listed is left out."""
     files = (Path(top, name) for top, _, names in os.walk(directory) for name in names)
     return tuple(sorted(os.path.relpath(file, directory) for file in files))
+
+
+def kept(directory: Path, facts: Json) -> Path | None:
+    """Return where a capsule keeps a file; none if it does not, or if its document, which may be anybody's, lies."""
+    place = part(facts, "kept_as")
+    if not isinstance(place, str) or "\0" in place:
+        return None
+    real = Path(os.path.realpath(directory / place))
+    is_inside = real.is_relative_to(os.path.realpath(directory)) and real.is_file()
+    return directory / place if is_inside else None
 
 
 def part(facts: Json, *keys: str) -> Json:
