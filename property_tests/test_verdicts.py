@@ -250,7 +250,7 @@ def test_only_a_complete_and_good_verdict_reads_like_success(verdict: Verdict) -
     is_success = (
         bool(comparisons or verdict.ending)
         and all(it.judged and it.grade <= Grade.CLOSE for it in comparisons)
-        and (verdict.ending is None or verdict.ending.is_as_recorded)
+        and (verdict.ending is None or verdict.ending.grade is Grade.IDENTICAL)
     )
 
     assert (exit_status(verdict) == 0) is is_success

@@ -1,6 +1,5 @@
 """Comparing two capsules: what went in, what came out, and which of the first most likely explains the second."""
 
-import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -10,14 +9,17 @@ from attrs import evolve, frozen
 from capsula.core.config import Config
 from capsula.core.document import Document
 from capsula.core.fault import Json
-from capsula.flows.inspect import Inspected, part
+from capsula.flows.capture import CONTEXT
+from capsula.flows.inspect import Inspected, kept, part
 from capsula.flows.monitor import STDERR, STDOUT
 from capsula.flows.run import AFTER, BEFORE
 from capsula.flows.source_changes import Side, SourceChange, source_changes
+from capsula.flows.verdict import tolerance
 from capsula.flows.verify import recorded
 from capsula.reproduction.assessment import Assessment, Context, assessed
 from capsula.reproduction.compare import compared
-from capsula.reproduction.comparison import Comparison, Grade, different, unjudged
+from capsula.reproduction.comparison import Comparison, Grade, Tolerance, different, unjudged
+from capsula.reproduction.places import Places, places
 
 EXIT = "exit status"
 OUT = "stdout"
@@ -51,7 +53,7 @@ def diff(one: Inspected, other: Inspected, config: Config) -> Diff:
 
     A hash seed that Capsula drew differs from run to run, and so counts only where results do.
     """
-    results = _results(one, other)
+    results = _results(one, other, _Terms(_tolerance(one, other, config), _places(one, other)))
     is_seed_of_note = any(it.grade > Grade.EQUIVALENT for it in results.values())
     there, here = (_whole(capsule, with_seed=is_seed_of_note) for capsule in (one, other))
     changes = source_changes(
@@ -76,14 +78,44 @@ def _whole(capsule: Inspected, *, with_seed: bool) -> Context:
     )
 
 
-def _results(one: Inspected, other: Inspected) -> dict[str, Comparison]:
+@frozen
+class _Terms:
+    """On what terms results compare: as those of a replay do."""
+
+    tolerance: Tolerance
+    places: Places
+
+
+def _tolerance(one: Inspected, other: Inspected, config: Config) -> Tolerance:
+    listed = [part(capsule.documents, BEFORE, "items") for capsule in (one, other)]
+    items = {item for items in listed if isinstance(items, list) for item in items if isinstance(item, str)}
+    return tolerance(config.settings, items)
+
+
+def _places(one: Inspected, other: Inspected) -> Places:
+    return places(_directories(one), _directories(other))
+
+
+def _directories(capsule: Inspected) -> tuple[Path | None, ...]:
+    """Return the root of a run, its virtual environment, and its capsule."""
+    root = part(capsule.documents, BEFORE, "root_directory")
+    told = part(capsule.documents, CONTEXT, "python_packages", "interpreter")
+    prefix, above = (part(told, key) for key in ("prefix", "base_prefix"))
+    return (_directory(root), _directory(prefix) if prefix != above else None, capsule.entry.directory)
+
+
+def _directory(told: Json) -> Path | None:
+    return Path(told) if isinstance(told, str) else None
+
+
+def _results(one: Inspected, other: Inspected, terms: _Terms) -> dict[str, Comparison]:
     endings = [capsule.documents.get(AFTER) for capsule in (one, other)]
     if endings[0] is None or endings[1] is None:
         return {}
     return {
         **_values(endings[0], endings[1]),
-        **_streams(one, other),
-        **_outputs(one, other, endings[0], endings[1]),
+        **_streams(one, other, terms),
+        **_outputs(one, other, endings[0], endings[1], terms),
     }
 
 
@@ -122,14 +154,14 @@ def _change(one: Json, other: Json) -> str:
     return f"{told[0]} → {told[1]}" if all(len(text) <= 60 for text in told) else "other than there"
 
 
-def _streams(one: Inspected, other: Inspected) -> dict[str, Comparison]:
+def _streams(one: Inspected, other: Inspected, terms: _Terms) -> dict[str, Comparison]:
     """Return how the streams compare, by their logs, or else by the text in the records."""
     found: dict[str, Comparison] = {}
     for name, log in ((OUT, STDOUT), (ERR, STDERR)):
         logs = [capsule.entry.directory / log for capsule in (one, other)]
         texts = [part(capsule.documents[AFTER], name) for capsule in (one, other)]
         if all(file.is_file() and not file.is_symlink() for file in logs):
-            found[name] = compared(logs[0], logs[1], log)
+            found[name] = compared(logs[0], logs[1], log, terms.tolerance, terms.places)
         elif texts != [None, None]:
             found[name] = Comparison(Grade.IDENTICAL, "text") if texts[0] == texts[1] else different("text", "")
     return found
@@ -143,34 +175,25 @@ class _Output:
     kept: Path | None
 
 
-def _outputs(one: Inspected, other: Inspected, before: Document, after: Document) -> dict[str, Comparison]:
+def _outputs(
+    one: Inspected, other: Inspected, before: Document, after: Document, terms: _Terms
+) -> dict[str, Comparison]:
     there, here = _files(one.entry.directory, before), _files(other.entry.directory, after)
-    return {name: _judged(name, there.get(name), here.get(name)) for name in sorted({*there, *here})}
+    return {name: _judged(name, there.get(name), here.get(name), terms) for name in sorted({*there, *here})}
 
 
 def _files(directory: Path, after: Document) -> dict[str, _Output]:
     """Return the files that are declared or were found; of those that were removed, nothing is left."""
     listed = [facts for key in ("outputs", "files") if isinstance(facts := after.get(key), Mapping)]
     return {
-        name: _Output(facts, _kept(directory, facts))
+        name: _Output(facts, kept(directory, facts))
         for files in listed
         for name, facts in files.items()
         if part(facts, "change") != "removed"
     }
 
 
-def _kept(directory: Path, facts: Json) -> Path | None:
-    place = part(facts, "kept_as")
-    return directory / place if isinstance(place, str) and _is_a_file_inside(directory, place) else None
-
-
-def _is_a_file_inside(directory: Path, place: str) -> bool:
-    """Tell whether a path of a document, which may be anybody's, leads to a file of the capsule itself."""
-    real = os.path.realpath(directory / place)
-    return Path(real).is_relative_to(os.path.realpath(directory)) and Path(real).is_file()
-
-
-def _judged(name: str, there: _Output | None, here: _Output | None) -> Comparison:
+def _judged(name: str, there: _Output | None, here: _Output | None, terms: _Terms) -> Comparison:
     if there is None or here is None:
         grade = Grade.EXTRA if there is None else Grade.MISSING
         return Comparison(grade, "file", f"only the {'second' if there is None else 'first'} has it")
@@ -178,7 +201,7 @@ def _judged(name: str, there: _Output | None, here: _Output | None) -> Compariso
     if hashes[0] == hashes[1] and hashes[0][1]:
         return Comparison(Grade.IDENTICAL, "hash")
     if there.kept and here.kept:
-        return compared(there.kept, here.kept, name)
+        return compared(there.kept, here.kept, name, terms.tolerance, terms.places)
     sizes = [part(it.facts, "size") for it in (there, here)]
     if (hashes[0][0] == hashes[1][0] and all(digest for _, digest in hashes)) or sizes[0] != sizes[1]:
         return different("hash", "other content, of which not both were kept")

@@ -15,7 +15,7 @@ from capsula.core.digest import file_facts
 from capsula.core.effect import Keep
 from capsula.core.fault import Fault, fault_of
 from capsula.core.report import Report, silent
-from capsula.core.settings import ItemSettings, Settings
+from capsula.core.settings import Settings
 from capsula.effects.environments import Environment, Order, built
 from capsula.effects.perform import performed
 from capsula.effects.process import hidden
@@ -27,8 +27,7 @@ from capsula.flows.inspect import Inspected, capsules, inspected, part
 from capsula.flows.load import load
 from capsula.flows.monitor import Monitored, Origin, monitor
 from capsula.flows.run import BEFORE
-from capsula.flows.verdict import Replay, context_suspects, judgement
-from capsula.reproduction.comparison import Tolerance
+from capsula.flows.verdict import Replay, context_suspects, judgement, tolerance
 from capsula.reproduction.verdict import Suspect, Verdict, blocked
 from capsula.restorers import command
 
@@ -239,11 +238,9 @@ def _replay(it: Blueprint, workspace: Workspace, surroundings: Surroundings, rep
         monitored = monitor(
             Config(workspace.root, settings, here), items, origin=Origin(it.id, it.capsule.name), report=report
         )
-    wishes = [settings.monitor.item[item] for item in items] or [ItemSettings()]
-    tolerance = Tolerance(
-        max(wish.relative_tolerance for wish in wishes), max(wish.absolute_tolerance for wish in wishes)
-    )
-    return Replay(monitored, workspace.root, tolerance, _calls(workspace.root / own_vault) if it.function else ())
+    calls = _calls(workspace.root / own_vault) if it.function else ()
+    directory = environment.directory if environment else None
+    return Replay(monitored, workspace.root, tolerance(settings, items), directory, calls)
 
 
 def _calls(vault: Path) -> tuple[Inspected, ...]:

@@ -1,20 +1,23 @@
 """Judging replays: each output of the recorded run, and of the replays, by what their capsules hold."""
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from attrs import frozen
 
-from capsula.core.document import dumps
+from capsula.core.document import Document, dumps
 from capsula.core.fault import Json
+from capsula.core.settings import ItemSettings, Settings
 from capsula.flows.blueprint import Blueprint
 from capsula.flows.capture import CONTEXT
-from capsula.flows.inspect import Inspected, part
+from capsula.flows.inspect import Inspected, kept, part
 from capsula.flows.monitor import STDERR, STDOUT, Monitored
 from capsula.flows.run import AFTER, BEFORE
 from capsula.reproduction.assessment import Context, assessed
 from capsula.reproduction.compare import Digest, Recorded, compared, compared_contents, settled
 from capsula.reproduction.comparison import Comparison, Grade, Tolerance, different
+from capsula.reproduction.places import Places, places
 from capsula.reproduction.telling import sentences
 from capsula.reproduction.verdict import Ending, Suspect, Verdict, blocked, judged
 
@@ -23,13 +26,21 @@ _OF_THE_MACHINE = ("determinism", "system")
 
 @frozen
 class Replay:
-    """A repeated run, where its root was, and how far its numbers may differ."""
+    """A repeated run, where it was, and how far its numbers may differ."""
 
     monitored: Monitored
     root: Path
     tolerance: Tolerance
+    environment: Path | None = None
+    """The directory of the rebuilt one."""
     calls: tuple[Inspected, ...] = ()
     """The capsules of the decorated calls that the program has made, in their order."""
+
+
+def tolerance(settings: Settings, items: Iterable[str]) -> Tolerance:
+    """Return how far the numbers of these items may differ; of several, the most that any allows."""
+    wishes = [settings.monitor.item[item] for item in items if item in settings.monitor.item] or [ItemSettings()]
+    return Tolerance(max(wish.relative_tolerance for wish in wishes), max(wish.absolute_tolerance for wish in wishes))
 
 
 def judgement(it: Blueprint, replays: Sequence[Replay], suspects: Sequence[Suspect]) -> Verdict:
@@ -41,35 +52,35 @@ def judgement(it: Blueprint, replays: Sequence[Replay], suspects: Sequence[Suspe
 
 
 def _judged_runs(it: Blueprint, replays: Sequence[Replay], suspects: Sequence[Suspect]) -> Verdict:
-    there = _Side(it.capsule, _outputs(it.result))
-    here = [_replayed(replay) for replay in replays]
-    names = dict.fromkeys(name for side in (there, *here) for name in side.outputs)
-    exit_code = it.result.get("exit_code")
+    there = _recorded(it)
+    here = [_replayed(it, replay) for replay in replays]
     statuses = tuple(replay.monitored.outcome.exit_code for replay in replays if replay.monitored.outcome)
     return judged(
-        {name: _settled(name, there, here, replays[0].tolerance) for name in names},
-        ending=Ending(exit_code, statuses) if isinstance(exit_code, int) else None,
+        _files(there, here, replays[0].tolerance),
+        ending=Ending(_status(it.result.get("exit_code")), statuses),
         stdout=_stream(STDOUT, there, here, replays[0].tolerance),
         stderr=_stream(STDERR, there, here, replays[0].tolerance),
         suspects=suspects,
     )
 
 
+def _status(told: Json) -> int | None:
+    return told if isinstance(told, int) and not isinstance(told, bool) else None
+
+
 def _judged_calls(it: Blueprint, replays: Sequence[Replay], suspects: Sequence[Suspect]) -> Verdict:
     """Return the verdict over a decorated call: what it returned or raised, and the files that were kept after it."""
     calls = [next((call for call in replay.calls if _is_of(it, call)), None) for replay in replays]
-    made = [call for call in calls if call]
+    made = [(call, replay) for call, replay in zip(calls, replays, strict=True) if call]
     if len(made) < len(calls):
         return blocked([_uncalled(it, replays)], suspects)
-    results = [call.documents.get(AFTER, {}) for call in made]
-    there = _Side(it.capsule, _outputs(it.result))
-    here = [_Side(call.entry.directory, _outputs(result)) for call, result in zip(made, results, strict=True)]
-    names = dict.fromkeys(name for side in (there, *here) for name in side.outputs)
-    outputs = {name: _settled(name, there, here, replays[0].tolerance) for name in names}
-    if "return_value" in it.result:
-        values = [dumps({"value": result.get("return_value")}) for result in (it.result, *results)]
-        outputs["return value"] = _settled_values(values, replays[0].tolerance)
-    raised = [int(result.get("exception_info") is not None) for result in (it.result, *results)]
+    there = _recorded(it)
+    here = [_called(it, replay, call) for call, replay in made]
+    outputs = {
+        **_files(there, here, replays[0].tolerance),
+        **_values(there, here, replays[0].tolerance),
+    }
+    raised = [int(side.result.get("exception_info") is not None) for side in (there, *here)]
     return judged(outputs, ending=Ending(raised[0], tuple(raised[1:])), suspects=suspects)
 
 
@@ -97,21 +108,22 @@ def _is_of(it: Blueprint, call: Inspected) -> bool:
     return all(there.get(key) == here.get(key) for key in ("qualified_name", "args", "kwargs"))
 
 
-def _settled_values(values: Sequence[bytes], tolerance: Tolerance) -> Comparison:
-    recorded, first, *others = values
-    name = "value.json"
-    with_record = [compared_contents(recorded, value, name, tolerance) for value in (first, *others)]
-    return settled(with_record, [compared_contents(first, value, name, tolerance) for value in others])
-
-
 @frozen
 class _Side:
-    """What a capsule says its run has written, and where that is."""
+    """What a capsule says that its run has written, and where that is."""
 
     capsule: Path
-    outputs: Mapping[str, Mapping[str, Json]]
+    result: Document
+    directories: tuple[Path | None, ...]
+    """Those whose paths differ from side to side, in one order on all."""
     root: Path | None = None
     """Where the files that were not kept still are."""
+
+    @property
+    def outputs(self) -> Mapping[str, Mapping[str, Json]]:
+        """Path to facts."""
+        entries = {**_table(self.result.get("outputs")), **_table(self.result.get("files"))}
+        return {name: _table(facts) for name, facts in entries.items()}
 
     def mark(self, name: str) -> str:
         """Return what it is if it is no file: removed, a link, or (empty) a file or not known."""
@@ -120,51 +132,113 @@ class _Side:
         return f"a link to {link}" if isinstance(link, str) else "removed" if facts.get("change") == "removed" else ""
 
     def recorded(self, name: str) -> Recorded:
-        """Return the file, or its digest if it was not kept, or None if it was not written."""
+        """Return the file, or its digest if it was not kept, or None if it was not written.
+
+        One of which neither is known has a digest that no file has.
+        """
         if name not in self.outputs:
             return None
         facts = self.outputs[name]
-        kept, algorithm, digest = (facts.get(key) for key in ("kept_as", "hash_algorithm", "file_hash"))
-        if not isinstance(kept, str) and isinstance(digest, str) and algorithm in ("md5", "sha1", "sha256", "sha3"):
+        algorithm, digest = (facts.get(key) for key in ("hash_algorithm", "file_hash"))
+        if held := kept(self.capsule, facts):
+            return held
+        if isinstance(digest, str) and algorithm in ("md5", "sha1", "sha256", "sha3"):
             return Digest(algorithm, digest)
-        return self.file(name)
+        return Digest("sha256", "")
 
     def file(self, name: str) -> Path | None:
         """Return where the file is, or None if it was not written; it may be gone since."""
         if name not in self.outputs:
             return None
-        kept = self.outputs[name].get("kept_as")
-        return self.capsule / kept if isinstance(kept, str) else (self.root or self.capsule) / name
+        return kept(self.capsule, self.outputs[name]) or (self.root or self.capsule) / name
+
+    def places(self, there: "_Side") -> Places:
+        """Return what its directories were called on another side."""
+        return places(there.directories, self.directories)
 
 
-def _replayed(replay: Replay) -> _Side:
+def _recorded(it: Blueprint) -> _Side:
+    prefix = part(it.context, "python_packages", "interpreter", "prefix")
+    environment = Path(prefix) if isinstance(prefix, str) else None
+    return _Side(it.capsule, it.result, (it.root, Path(it.outermost), environment, it.capsule))
+
+
+def _replayed(it: Blueprint, replay: Replay) -> _Side:
     capsule = replay.monitored.capsule
     directory = capsule.directory if capsule else replay.root
-    return _Side(directory, _outputs(capsule.documents.get(AFTER, {}) if capsule else {}), replay.root)
+    result = capsule.documents.get(AFTER, {}) if capsule else {}
+    return _Side(directory, result, _directories(it, replay, directory), replay.root)
 
 
-def _outputs(result: Mapping[str, Json]) -> dict[str, Mapping[str, Json]]:
-    entries = {**_table(result.get("outputs")), **_table(result.get("files"))}
-    return {name: _table(facts) for name, facts in entries.items()}
+def _called(it: Blueprint, replay: Replay, call: Inspected) -> _Side:
+    directory = call.entry.directory
+    return _Side(directory, call.documents.get(AFTER, {}), _directories(it, replay, directory))
+
+
+def _directories(it: Blueprint, replay: Replay, capsule: Path) -> tuple[Path | None, ...]:
+    inner = os.path.relpath(it.root, it.outermost)
+    outermost = replay.root if inner == "." else replay.root.parents[inner.count("/")]
+    return (replay.root, outermost, replay.environment, capsule)
+
+
+def _files(there: _Side, here: Sequence[_Side], tolerance: Tolerance) -> dict[str, Comparison]:
+    names = dict.fromkeys(name for side in (there, *here) for name in side.outputs)
+    return {name: _settled(name, there, here, tolerance) for name in names}
 
 
 def _settled(name: str, there: _Side, here: Sequence[_Side], tolerance: Tolerance) -> Comparison:
     marks = [side.mark(name) for side in (there, *here)]
     if any(marks):
         same = len(set(marks)) == 1
-        told = (
-            f"then {marks[0] or 'a file'}, now {next((mark for mark in marks[1:] if mark != marks[0]), '') or 'a file'}"
-        )
+        now = next((mark for mark in marks[1:] if mark != marks[0]), "")
+        told = f"then {marks[0] or 'a file'}, now {now or 'a file'}"
         return Comparison(Grade.IDENTICAL, "absence") if same else different("absence", told)
-    first, *others = (side.file(name) for side in here)
-    with_record = [compared(there.recorded(name), replayed, name, tolerance) for replayed in (first, *others)]
-    return settled(with_record, [compared(first, replayed, name, tolerance) for replayed in others])
+    first, *others = here
+    return settled(
+        [compared(there.recorded(name), side.file(name), name, tolerance, side.places(there)) for side in here],
+        [compared(first.file(name), side.file(name), name, tolerance, side.places(first)) for side in others],
+    )
 
 
-def _stream(name: str, there: _Side, here: Sequence[_Side], tolerance: Tolerance) -> Comparison:
-    first, *others = (side.capsule / name for side in here)
-    with_record = [compared(there.capsule / name, log, name, tolerance) for log in (first, *others)]
-    return settled(with_record, [compared(first, log, name, tolerance) for log in others])
+def _stream(log: str, there: _Side, here: Sequence[_Side], tolerance: Tolerance) -> Comparison:
+    first, *others = here
+    return settled(
+        [compared(there.capsule / log, side.capsule / log, log, tolerance, side.places(there)) for side in here],
+        [compared(first.capsule / log, side.capsule / log, log, tolerance, side.places(first)) for side in others],
+    )
+
+
+def _values(there: _Side, here: Sequence[_Side], tolerance: Tolerance) -> dict[str, Comparison]:
+    """Return how that compares which a call has returned or raised, as far as any side tells."""
+    return {
+        name: _settled_values([dumps(told(side.result)) for side in (there, *here)], there, here, tolerance)
+        for name, told in (("return value", _returned), ("exception", _raised))
+        if any(told(side.result) for side in (there, *here))
+    }
+
+
+def _returned(result: Document) -> Document:
+    return {"value": result["return_value"]} if "return_value" in result else {}
+
+
+def _raised(result: Document) -> Document:
+    told = _table(result.get("exception_info"))
+    return {key: told[key] for key in ("error_type", "error_message") if key in told}
+
+
+def _settled_values(values: Sequence[bytes], there: _Side, here: Sequence[_Side], tolerance: Tolerance) -> Comparison:
+    recorded, first, *others = values
+    name = "value.json"
+    return settled(
+        [
+            compared_contents(recorded, value, name, tolerance, side.places(there))
+            for value, side in zip((first, *others), here, strict=True)
+        ],
+        [
+            compared_contents(first, value, name, tolerance, side.places(here[0]))
+            for value, side in zip(others, here[1:], strict=True)
+        ],
+    )
 
 
 def _table(value: Json) -> Mapping[str, Json]:

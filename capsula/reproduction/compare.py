@@ -1,7 +1,7 @@
 """Compare what a run wrote with what its replay wrote: equal bytes first, then by the kind that the name tells."""
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from errno import EINVAL
 from importlib import import_module
@@ -16,7 +16,8 @@ from capsula.core.digest import hasher
 from capsula.core.settings import HashAlgorithm
 from capsula.reproduction.comparison import Comparison, Grade, Tolerance, unjudged, worst
 from capsula.reproduction.foreign import compare as foreign
-from capsula.reproduction.pair import Comparator, Pair, Terms, chunks, size_of
+from capsula.reproduction.pair import MOST_WHOLE, Comparator, Pair, Terms, chunks, pair_of, size_of
+from capsula.reproduction.places import NOWHERE, Places
 
 _KINDS: Mapping[str, tuple[str, ...]] = {
     "text": (
@@ -36,6 +37,8 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "picture": (".png",),
 }  # fmt: skip
 _KIND_OF: Mapping[str, str] = {suffix: kind for kind, suffixes in _KINDS.items() for suffix in suffixes}
+_PACKED = {"array", "archive", "compressed", "picture"}
+"""Kinds in which a path of another length would leave nothing where it should be; their parts are looked into."""
 
 
 @frozen
@@ -51,16 +54,19 @@ class Digest:
 Recorded: TypeAlias = Path | Digest | None
 
 _USUAL = Tolerance()
+_BUT_FOR_PLACES = "the same but for the directory it ran in"
 
 
-def compared(recorded: Recorded, replayed: Path | None, name: str, tolerance: Tolerance = _USUAL) -> Comparison:
+def compared(
+    recorded: Recorded, replayed: Path | None, name: str, tolerance: Tolerance = _USUAL, places: Places = NOWHERE
+) -> Comparison:
     """Return how an output compares; ``None`` is one that is not there, and ``name`` tells by its suffix what it is."""
     if recorded is None or replayed is None:
         return _of_absence(was_there=recorded is not None, is_there=replayed is not None)
     if isinstance(recorded, Digest):
-        comparison = _recognised(recorded, replayed)
+        comparison = _recognised(recorded, replayed, places)
     else:
-        comparison = _compared_files(recorded, replayed, name, tolerance)
+        comparison = _compared_files(recorded, replayed, name, _terms(tolerance, places))
     return comparison.lash(lambda error: Success(_unreadable(error))).unwrap()
 
 
@@ -76,9 +82,11 @@ def _unreadable(error: OSError) -> Comparison:
     return unjudged("bytes", f"cannot be read: {error.strerror or error}")
 
 
-def compared_contents(recorded: bytes, replayed: bytes, name: str, tolerance: Tolerance = _USUAL) -> Comparison:
+def compared_contents(
+    recorded: bytes, replayed: bytes, name: str, tolerance: Tolerance = _USUAL, places: Places = NOWHERE
+) -> Comparison:
     """Return how two contents compare that are in memory already."""
-    return Terms(tolerance, _compared).part(name, recorded, replayed)
+    return _terms(tolerance, places).part(name, recorded, replayed)
 
 
 def settled(with_record: Sequence[Comparison], among_replays: Sequence[Comparison]) -> Comparison:
@@ -95,23 +103,38 @@ def settled(with_record: Sequence[Comparison], among_replays: Sequence[Compariso
     return worst(with_record)
 
 
+def _terms(tolerance: Tolerance, places: Places) -> Terms:
+    return Terms(tolerance, _compared, places)
+
+
 @safe(exceptions=(OSError,))
-def _recognised(recorded: Digest, replayed: Path) -> Comparison:
+def _recognised(recorded: Digest, replayed: Path, places: Places) -> Comparison:
     with _opened(replayed) as file:
-        if recorded.size in (None, size_of(file)) and _digest(file, recorded.algorithm) == recorded.hexdigest.lower():
+        size = size_of(file)
+        if recorded.size in (None, size) and _digest(chunks(file), recorded.algorithm) == recorded.hexdigest.lower():
             return Comparison(Grade.IDENTICAL, "hash")
+        file.seek(0)
+        content = places.as_there(file.read()) if places.pairs and size <= MOST_WHOLE else b""
+        if content and _digest((content,), recorded.algorithm) == recorded.hexdigest.lower():
+            return Comparison(Grade.EQUIVALENT, "hash", _BUT_FOR_PLACES)
     return unjudged("hash", "its bytes differ, and of the recorded ones only their hash is known")
 
 
 @safe(exceptions=(OSError,))
-def _compared_files(recorded: Path, replayed: Path, name: str, tolerance: Tolerance) -> Comparison:
+def _compared_files(recorded: Path, replayed: Path, name: str, terms: Terms) -> Comparison:
     with _opened(recorded) as one, _opened(replayed) as other:
-        return _compared(Pair(name, one, other), Terms(tolerance, _compared))
+        return _compared(Pair(name, one, other), terms)
 
 
 def _compared(pair: Pair, terms: Terms) -> Comparison:
     if _are_equal(pair):
         return Comparison(Grade.IDENTICAL, "bytes")
+    comparison = _by_kind(pair, terms)
+    placed = _placed(pair, terms) if comparison.grade > Grade.EQUIVALENT else None
+    return min(_elsewhere(placed, terms), comparison, key=lambda it: it.grade) if placed else comparison
+
+
+def _by_kind(pair: Pair, terms: Terms) -> Comparison:
     suffix = PurePosixPath(pair.name).suffix.lower()
     if kind := _KIND_OF.get(suffix):
         comparator: Comparator = import_module(f"capsula.reproduction.kinds.{kind}").compare
@@ -119,6 +142,24 @@ def _compared(pair: Pair, terms: Terms) -> Comparison:
         pair.replayed.seek(0)
         return comparator(pair, terms)
     return foreign(suffix, pair, terms)
+
+
+def _placed(pair: Pair, terms: Terms) -> Pair | None:
+    """Return the pair with all places called alike, as if both had been written there; none if no place is named."""
+    if not terms.places.pairs or _KIND_OF.get(PurePosixPath(pair.name).suffix.lower()) in _PACKED:
+        return None
+    whole = pair.whole.value_or((b"", b""))
+    recorded, replayed = map(terms.places.as_there, whole)
+    return pair_of(pair.name, recorded, replayed) if (recorded, replayed) != whole else None
+
+
+def _elsewhere(pair: Pair, terms: Terms) -> Comparison:
+    if _are_equal(pair):
+        return Comparison(Grade.EQUIVALENT, "bytes", _BUT_FOR_PLACES)
+    comparison = _by_kind(pair, terms)
+    if comparison.grade > Grade.CLOSE:
+        return comparison
+    return evolve(comparison, reason=f"{comparison.reason}, and the directory it ran in is another one")
 
 
 def _are_equal(pair: Pair) -> bool:
@@ -136,8 +177,8 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def _digest(file: BinaryIO, algorithm: HashAlgorithm) -> str:
+def _digest(content: Iterable[bytes], algorithm: HashAlgorithm) -> str:
     digest = hasher(algorithm)
-    for chunk in chunks(file):
+    for chunk in content:
         digest.update(chunk)
     return digest.hexdigest()

@@ -10,6 +10,7 @@ from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault
 from capsula.reproduction.comparison import Comparison, Grade, Tolerance, unjudged
+from capsula.reproduction.places import NOWHERE, Places
 
 Part = TypeVar("Part")
 Value = TypeVar("Value")
@@ -58,10 +59,12 @@ class Allowance:
 
 @frozen
 class Terms:
-    """The tolerance of numbers, the limits of unpacking, and how a part of a file is compared: as a file is."""
+    """On what terms numbers, paths and packed files compare, and how a part of a file does: as a file."""
 
     tolerance: Tolerance
     compare: Callable[[Pair, "Terms"], Comparison]
+    places: Places = NOWHERE
+    """What the directories of the replay were called in the recorded run."""
     allowance: Allowance = field(factory=Allowance)
     depth: int = 0
     """Files around this one."""

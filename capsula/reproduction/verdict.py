@@ -19,13 +19,16 @@ _MOST_TOLD = 10
 class Ending:
     """The exit status of the recorded run, and those of its replays."""
 
-    recorded: int
+    recorded: int | None
+    """None if what the capsule says is no exit status: then nobody can tell whether a replay ended alike."""
     replayed: tuple[int, ...]
 
     @property
-    def is_as_recorded(self) -> bool:
-        """Whether all replays ended so: also with the status of a failure, if that is the recorded one."""
-        return all(status == self.recorded for status in self.replayed)
+    def grade(self) -> Grade:
+        """Identical if all replays ended so: also with the status of a failure, if that is the recorded one."""
+        if self.recorded is None or not self.replayed:
+            return Grade.INCOMPLETE
+        return Grade.IDENTICAL if {*self.replayed} == {self.recorded} else Grade.FAILED
 
 
 @frozen
@@ -57,20 +60,20 @@ class Verdict:
         """The worst of all that was judged."""
         if self.blockers:
             return Grade.BLOCKED
-        if self.ending and not self.ending.is_as_recorded:
-            return Grade.FAILED
         grades = [it.grade if it.judged else Grade.INCOMPLETE for it in self._comparisons]
-        return max(grades, default=Grade.IDENTICAL if self.ending else Grade.INCOMPLETE)
+        return max((*grades, *((self.ending.grade,) if self.ending else ())), default=Grade.INCOMPLETE)
 
     @property
     def is_complete(self) -> bool:
         """Whether something was judged, and all that is known was."""
-        return bool(self.ending or self._comparisons) and all(it.judged for it in self._comparisons)
+        is_ending_known = self.ending is None or self.ending.grade is not Grade.INCOMPLETE
+        is_something_known = bool(self.ending or self._comparisons)
+        return is_something_known and is_ending_known and all(it.judged for it in self._comparisons)
 
     @property
     def judged(self) -> tuple[str, ...]:
         """What the grade is of, in words."""
-        status = ("exit status",) if self.ending else ()
+        status = ("exit status",) if self.ending and self.ending.grade is not Grade.INCOMPLETE else ()
         stdout = ("stdout",) if self.stdout and self.stdout.judged else ()
         count = sum(it.judged for it in self.outputs.values())
         files = (f"{count} output file{'s' if count > 1 else ''}",) if count else ()
@@ -142,7 +145,8 @@ def _headline(verdict: Verdict) -> str:
             return f"failed: exit status {_statuses(verdict.ending)} instead of {verdict.ending.recorded}"
     if _is_good(verdict):
         return f"{grade.word}: {_all_judged(verdict)}"
-    at_fault = [name for name, it in _named(verdict) if (it.grade if it.judged else Grade.INCOMPLETE) == grade]
+    ending = ["exit status"] if verdict.ending and verdict.ending.grade == grade else []
+    at_fault = ending + [name for name, it in _named(verdict) if (it.grade if it.judged else Grade.INCOMPLETE) == grade]
     shown = ", ".join(map(_shown, at_fault[:3])) + (f" and {len(at_fault) - 3} more" if len(at_fault) > 3 else "")
     return f"{grade.word}: {shown or 'nothing is known that could be judged'}"
 
@@ -152,6 +156,8 @@ def _details(verdict: Verdict) -> Iterable[str]:
     floor = Grade.IDENTICAL if _is_good(verdict) else Grade.CLOSE
     worth_telling = [(name, it) for name, it in _named(verdict) if it.grade > floor]
     worth_telling.sort(key=lambda named: -named[1].grade)
+    if verdict.ending and verdict.ending.grade is Grade.INCOMPLETE:
+        yield "  exit status: not judged: the capsule does not say how the run ended"
     for name, it in worth_telling[:_MOST_TOLD]:
         yield f"  {_shown(name)}: {it.grade.word if it.judged else 'not judged'} ({it.kind}): {_shown(_told(it))}"
     if len(worth_telling) > _MOST_TOLD:
@@ -210,7 +216,7 @@ def _ending_facts(ending: Ending | None) -> Json:
     if ending is None:
         return None
     return {
-        "grade": (Grade.IDENTICAL if ending.is_as_recorded else Grade.FAILED).word,
+        "grade": ending.grade.word,
         "recorded": ending.recorded,
         "replayed": list(ending.replayed),
     }

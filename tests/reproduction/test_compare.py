@@ -243,10 +243,29 @@ def test_what_changed_is_different_and_the_reason_is_told(
     assert there.reason.startswith(reason)
 
 
+@pytest.mark.parametrize(
+    ("recorded", "replayed", "reason"),
+    [
+        (b"a\nb\n", b"a\nc\n", "line 2 differs"),
+        (b"a\nb\nc\n", b"x\nb\ny\n", "lines 1 and 3 differ"),
+        (b"a\nb\nc\nd\ne\n", b"v\nw\nx\ny\nz\n", "lines 1, 2, 3 and more differ"),
+        (
+            b"took 1.5 s\nx\ntook 2 s\n",
+            b"took 1.6 s\nx\ntook 3 s\n",
+            "2 numbers differ, 2 beyond the tolerance: lines 1 and 3",
+        ),
+        (b"took 1.5 s\nx\nrest\n", b"took 1.6 s\nx\nend\n", "lines 1 and 3 differ"),
+        (b"a\n", b"a\nb\n", "goes on after line 1, the last one of the recorded"),
+    ],
+)
+def test_the_lines_in_which_texts_differ_are_named(recorded: bytes, replayed: bytes, reason: str) -> None:
+    assert compared_contents(recorded, replayed, "stdout.log").reason == reason
+
+
 def test_all_of_a_comparison_is_told() -> None:
     comparison = compared_contents(b"a,1.0,2.0,4.0\n", b"a,1.5,2.0,5.0\n", "a.csv")
 
-    reason = "2 numbers differ, 2 beyond the tolerance"
+    reason = "2 numbers differ, 2 beyond the tolerance: line 1"
     assert comparison == Comparison(DIFFERENT, "table", reason, 1.0, 1 / 3, 2)
     assert comparison.as_facts() == {
         "grade": "different",
@@ -299,7 +318,9 @@ def test_of_an_archive_the_worst_member_counts_and_the_numbers_of_all(tmp_path: 
 
     comparison = compared_contents(recorded, replayed, "a.zip", Tolerance(0.2, 0.0))
 
-    assert comparison == Comparison(DIFFERENT, "zip", "b.csv: 1 number differs, 1 beyond the tolerance", 1.0, 0.5, 2)
+    assert comparison == Comparison(
+        DIFFERENT, "zip", "b.csv: 1 number differs, 1 beyond the tolerance: line 1", 1.0, 0.5, 2
+    )
 
 
 def test_files_are_compared_and_equal_ones_are_identical_whatever_they_are(tmp_path: Path) -> None:

@@ -118,6 +118,27 @@ BADLY = Ending(3, (3,))
             3,
         ),
         (
+            judged({"a": SAME}, ending=Ending(None, (0,)), stdout=SAME, suspects=[]),
+            [
+                "incomplete: exit status",
+                "  exit status: not judged: the capsule does not say how the run ended",
+                "judged: stdout, 1 output file",
+                "context: exact",
+            ],
+            1,
+        ),
+        (
+            judged({"a": CHANGED}, ending=Ending(None, (3,)), suspects=[]),
+            [
+                "different: a",
+                "  exit status: not judged: the capsule does not say how the run ended",
+                f"  a: {CHANGED_TOLD}",
+                "judged: 1 output file",
+                "context: exact",
+            ],
+            1,
+        ),
+        (
             blocked(["data/in.csv is not there", "MY_ENV is not set"], [Suspect("inputs")]),
             ["blocked: data/in.csv is not there; MY_ENV is not set", "context: drifted: inputs"],
             4,

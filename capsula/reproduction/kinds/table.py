@@ -15,10 +15,10 @@ def compare(pair: Pair, terms: Terms) -> Comparison:
     """Return how two tables compare, row by row."""
     tally = Tally(terms.tolerance)
     mismatch = text.first_mismatch(pair, tally)
-    return _mismatched(mismatch, pair) if mismatch else tally.comparison("table")
+    return _mismatched(mismatch, pair, terms) if mismatch else text.located(tally.comparison("table"), pair, terms)
 
 
-def _mismatched(mismatch: Mismatch, pair: Pair) -> Comparison:
+def _mismatched(mismatch: Mismatch, pair: Pair, terms: Terms) -> Comparison:
     separator = b"\t" if pair.name.lower().endswith(".tsv") else b","
     one, other = mismatch.recorded, mismatch.replayed
     if _are_reordered(pair):
@@ -26,7 +26,7 @@ def _mismatched(mismatch: Mismatch, pair: Pair) -> Comparison:
     if one is not None and other is not None and one.count(separator) != other.count(separator):
         here, there = one.count(separator) + 1, other.count(separator) + 1
         return different("table", f"line {mismatch.line} has {there} columns instead of {here}")
-    return text.mismatched("table", mismatch)
+    return text.located(text.mismatched("table", mismatch), pair, terms)
 
 
 def _are_reordered(pair: Pair) -> bool:

@@ -7,18 +7,20 @@ import re
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import BinaryIO
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from capsula.reproduction.comparison import Comparison, different, unjudged
+from capsula.reproduction.comparison import Comparison, Grade, different, unjudged
 from capsula.reproduction.pair import MIB, Pair, Terms
 from capsula.reproduction.tally import EXACT, Number, Tally
 
 LONGEST_LINE = MIB
 """Bytes of a line; a longer one is not looked into, nor what follows."""
 
+_MOST_TOLD = 3
+"""Lines that are named."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # A number stands apart from words, dots and digits. With leading zeros it is a date or a name; with more digits than
 # these, a hash. The quantifiers give nothing back, so the time is linear.
@@ -46,7 +48,21 @@ def compare_as(kind: str, pair: Pair, terms: Terms) -> Comparison:
     """Return how two files of another kind compare as texts."""
     tally = Tally(terms.tolerance)
     mismatch = first_mismatch(pair, tally)
-    return mismatched(kind, mismatch) if mismatch else tally.comparison(kind)
+    return located(mismatched(kind, mismatch) if mismatch else tally.comparison(kind), pair, terms)
+
+
+def located(comparison: Comparison, pair: Pair, terms: Terms) -> Comparison:
+    """Return the comparison of texts, and if they differ here and there, in which lines."""
+    if comparison.grade <= Grade.CLOSE or not comparison.judged:
+        return comparison
+    told = list(islice(_apart(pair, terms), _MOST_TOLD + 1))
+    if len(told) < 2 and not comparison.differing:
+        return comparison
+    numbers = [str(line) for line in told[:_MOST_TOLD]]
+    *some, last = (*numbers, "more") if len(told) > _MOST_TOLD else numbers
+    where = f"lines {', '.join(some)} and {last}" if some else f"line {last}"
+    reason = f"{comparison.reason}: {where}" if comparison.differing else f"{where} differ"
+    return evolve(comparison, reason=reason)
 
 
 def first_mismatch(pair: Pair, tally: Tally) -> Mismatch | None:
@@ -69,6 +85,14 @@ def mismatched(kind: str, mismatch: Mismatch) -> Comparison:
     if max(len(mismatch.recorded), len(mismatch.replayed)) >= LONGEST_LINE:
         return unjudged(kind, f"its bytes differ, and line {mismatch.line} is too long to look into")
     return different(kind, f"line {mismatch.line} differs")
+
+
+def _apart(pair: Pair, terms: Terms) -> Iterator[int]:
+    """Yield the numbers of the lines that differ, as long as both texts go on."""
+    for line, (one, other) in enumerate(zip(lines(pair.recorded), lines(pair.replayed), strict=False), 1):
+        tally = Tally(terms.tolerance)
+        if one != other and (not _differ_in_numbers_alone(one, other, tally) or tally.beyond):
+            yield line
 
 
 def lines(file: BinaryIO) -> Iterator[bytes]:
