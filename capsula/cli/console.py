@@ -13,6 +13,7 @@ from returns.result import Success
 
 from capsula.core.config import Config
 from capsula.core.fault import Fault
+from capsula.core.redaction import Redaction
 from capsula.core.report import Report, silent
 
 Style = Literal["bold", "dim", "red", "green", "yellow"]
@@ -37,7 +38,7 @@ class Console:
     def out(self, text: str) -> None:
         """Print what was asked for, and a line's end."""
         with _unwritable():
-            self._stdout.write(text + "\n")
+            self._stdout.write(_discreet(text) + "\n")
 
     def flush(self) -> None:
         """Have all that was printed be where it belongs, or raise ``UnwritableError``."""
@@ -82,7 +83,7 @@ class Console:
 
     def _say(self, text: str, style: Style) -> None:
         name = _painted("capsula:", style) if self._is_coloured(self._stderr) else "capsula:"
-        self._stderr.write(f"{name} {text}\n")
+        self._stderr.write(f"{name} {_discreet(text)}\n")
         self._stderr.flush()
 
     def _is_coloured(self, stream: TextIO) -> bool:
@@ -100,6 +101,11 @@ def safe(text: str) -> str:
     return "".join(
         character if character.isprintable() or character in "\n\t" else _escaped(character) for character in text
     )
+
+
+def _discreet(text: str) -> str:
+    """Return the text without secrets: what is told may come from older capsules, and from this environment."""
+    return Redaction().text(text)
 
 
 def _escaped(character: str) -> str:

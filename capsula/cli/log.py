@@ -3,6 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
+from capsula.core.redaction import Redaction
 from capsula.core.report import Report, silent
 
 if TYPE_CHECKING:
@@ -18,9 +19,19 @@ def reporter(level: str) -> Report:
     def report(event: str, /, **details: object) -> None:
         nonlocal logger
         logger = logger or _logger(level)
-        logger.info(event, **details)
+        logger.info(event, **{name: _discreet(detail) for name, detail in details.items()})
 
     return report
+
+
+def _discreet(detail: object) -> object:
+    """Return a detail without secrets: a text, or the words of a command."""
+    match detail:
+        case str():
+            return Redaction().text(detail)
+        case tuple() | list():
+            return Redaction().json([str(word) for word in detail])
+    return detail
 
 
 def _logger(level: str) -> "FilteringBoundLogger":

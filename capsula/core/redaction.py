@@ -1,13 +1,13 @@
 """Redaction: a mark stands in the place of a secret, and tells by which rule, and one secret from another."""
 
+import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from hmac import digest
 
 from attrs import evolve, field, frozen
 
 from capsula.core.fault import Fault, Json, KeyPath
-from capsula.core.secrets import Finding, findings, is_watched
+from capsula.core.secrets import Finding, Scan, findings, is_watched
 from capsula.core.settings import DiscretionSettings
 
 DIGITS = 16
@@ -34,7 +34,7 @@ class Redaction:
         >>> Redaction().mark("named", b"hunter2")
         b'[redacted named]'
         """
-        told = f" {digest(self.key, secret, 'sha256').hex()[:DIGITS]}" if self.key else ""
+        told = f" {hmac.digest(self.key, secret, 'sha256').hex()[:DIGITS]}" if self.key else ""
         return f"[redacted {rule}{told}]".encode()
 
     def marked(self, text: bytes, found: Iterable[Finding]) -> bytes:
@@ -117,6 +117,47 @@ class Redaction:
                 shown.append(self._json(word, dirty, place))
             option = word.lstrip("-") if isinstance(word, str) and is_option and "=" not in word else ""
         return shown
+
+
+class Passage:
+    """A stream on its way into a log: its beginning is searched as it comes, and its secrets are marked."""
+
+    def __init__(self, redaction: Redaction) -> None:
+        self._redaction = redaction
+        self._scan = Scan(redaction.wish)
+        self._unsearched = redaction.wish.scan_limit
+        self._digest = hmac.new(redaction.key, digestmod="sha256") if redaction.key else None
+        self.unscanned_from: int | None = None
+        """Byte from which on nothing was searched; none if all was."""
+        self.is_redacted = False
+
+    @property
+    def digest(self) -> str | None:
+        """The keyed digest of what came, if the log does not hold that."""
+        return self._digest.hexdigest() if self._digest and self.is_redacted else None
+
+    def fed(self, chunk: memoryview) -> Iterator[bytes | memoryview]:
+        """Yield what goes into the log now that a chunk came; of what is searched, a part may still be held back."""
+        if self._digest:
+            self._digest.update(chunk)
+        searched, rest = chunk[: self._unsearched], chunk[self._unsearched :]
+        if searched:
+            self._unsearched -= len(searched)
+            yield self._marked(*self._scan.fed(bytes(searched)))
+        if rest:
+            if self.unscanned_from is None:
+                self.unscanned_from = self._redaction.wish.scan_limit
+                yield self.rest()
+                self._digest = self._digest if self.is_redacted else None
+            yield rest
+
+    def rest(self) -> bytes:
+        """Return what was held back: nothing that is searched comes after it."""
+        return self._marked(*self._scan.rest())
+
+    def _marked(self, text: bytes, found: tuple[Finding, ...]) -> bytes:
+        self.is_redacted = self.is_redacted or bool(found)
+        return self._redaction.marked(text, found) if found else text
 
 
 def redactions(value: Json, place: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:

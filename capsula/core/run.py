@@ -22,6 +22,18 @@ class Command:
 
 
 @frozen
+class Logged:
+    """What a stream was, and how its log differs from it."""
+
+    size: int = 0
+    """Bytes that the command wrote, whether they could be kept or not."""
+    unscanned_from: int | None = None
+    """Byte from which on no secrets were searched; none if all of it was searched."""
+    digest: str | None = None
+    """A keyed digest of all that was written, if the log has marks in it."""
+
+
+@frozen
 class Outcome:
     """How a command ended, and what is known of its time.
 
@@ -45,9 +57,8 @@ class Outcome:
     """
     merged: bool
     """Standard output and standard error were one file or pipe, and are kept in order as standard output."""
-    stdout_size: int
-    """Bytes that the command wrote, whether they could be kept or not."""
-    stderr_size: int
+    stdout: Logged
+    stderr: Logged
     faults: tuple[Fault, ...]
     """What of the run was lost; paths are ``stdout`` or ``stderr``, or empty if the command could not be started."""
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NoReturn
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault, Json, fault_of
-from capsula.core.run import Command, Outcome
+from capsula.core.redaction import Redaction
+from capsula.core.run import Command, Logged, Outcome
 from capsula.effects.signals import End, attention
 from capsula.effects.streams import STDERR, STDOUT, Stream, opened, pumping
 
@@ -29,21 +30,24 @@ _SHELL = "/bin/sh"
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
-def run(command: Command, stdout_log: Path | None, stderr_log: Path | None) -> Outcome:
+def run(
+    command: Command, stdout_log: Path | None, stderr_log: Path | None, redaction: Redaction | None = None
+) -> Outcome:
     """Run a command as if it had been started without us: in our process group, with our descriptors, on our terminal.
 
-    What it writes reaches our standard output and error as it comes, and the logs, which must not exist yet. A log that
-    cannot be written, or is none, costs a fault and nothing else; one of a stream that shares another's stays empty.
+    What it writes reaches our standard output and error as it comes, and the logs, which must not exist yet, with its
+    secrets marked by ``redaction``. A log that cannot be written, or is none, costs a fault and nothing else; one of a
+    stream that shares another's stays empty.
     Returns when the command ends, whatever it leaves behind. From the main thread, signals are passed on to it.
     """
     with attention() as signals:
-        streams = opened(stdout_log, stderr_log)
+        streams = opened(stdout_log, stderr_log, redaction or Redaction())
         started, start = datetime.now().astimezone(), monotonic()
         pid = _started(command, streams, signals.mask)
         with pumping(streams, signals.is_interrupted):
             end = pid.map(lambda pid: signals.wait(pid, lambda: _resized(streams)))
             ended, run_time = datetime.now().astimezone(), monotonic() - start
-    sizes = {stream.name: stream.size for stream in streams}
+    logged = {stream.name: stream.logged for stream in streams}
     exit_code, number, resources, refusal = _told(end)
     return Outcome(
         exit_code=exit_code,
@@ -53,8 +57,8 @@ def run(command: Command, stdout_log: Path | None, stderr_log: Path | None) -> O
         ended=ended,
         resources=resources,
         merged=any(stream.descriptors == (STDOUT, STDERR) for stream in streams),
-        stdout_size=sizes.get("stdout", 0),
-        stderr_size=sizes.get("stderr", 0),
+        stdout=logged.get("stdout", Logged()),
+        stderr=logged.get("stderr", Logged()),
         faults=(*refusal, *(fault for stream in streams for fault in stream.faults)),
     )
 

@@ -1,4 +1,4 @@
-"""Streams: what a command writes goes on to where it would have gone, and into a log, byte for byte as it comes."""
+"""Streams: what a command writes goes on to where it would have gone, byte for byte, and into a log without secrets."""
 
 import fcntl
 import os
@@ -16,6 +16,8 @@ from attrs import define, field
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault, fault_of
+from capsula.core.redaction import Passage, Redaction
+from capsula.core.run import Logged
 from capsula.effects.terminals import StandIn, stand_in
 
 MIB = 1024 * 1024
@@ -40,6 +42,8 @@ class Stream:
     terminal: StandIn | None
     """What the two are the ends of; none for a pipe."""
     log: int | None = None
+    passage: Passage = field(factory=lambda: Passage(Redaction()))
+    """What the bytes go through on their way into the log."""
     size: int = 0
     """Bytes that came so far."""
     faults: list[Fault] = field(factory=list)
@@ -49,6 +53,11 @@ class Stream:
     def destination(self) -> int:
         """Our own descriptor that the bytes go on to."""
         return self.descriptors[0]
+
+    @property
+    def logged(self) -> Logged:
+        """What came, and how the log differs from it."""
+        return Logged(self.size, self.passage.unscanned_from, self.passage.digest)
 
     def pump(self, ended: int) -> None:
         """Pass on and keep what comes until all writers are gone, or until a moment after ``ended`` is closed.
@@ -66,6 +75,7 @@ class Stream:
             if self.terminal is not None:
                 self.terminal.leave()
             os.close(self.outlet)
+            self._log(self.passage.rest())
             self._close_log()
 
     def resize(self) -> bool:
@@ -97,9 +107,14 @@ class Stream:
         self.lose("held open", "a process that outlives the command holds it open; what that writes later is lost")
 
     def _keep(self, chunk: memoryview) -> None:
+        if self.log is not None:
+            for part in self.passage.fed(chunk):
+                self._log(part)
+
+    def _log(self, part: bytes | memoryview) -> None:
         if self.log is None:
             return
-        written = _written(self.log, chunk)
+        written = _written(self.log, memoryview(part))
         if isinstance(written, Failure):
             self.lose(written.failure().kind, f"the log is cut off: {written.failure()}")
             self._close_log()
@@ -121,7 +136,7 @@ class Stream:
         return self._is_wanted or self.log is not None
 
 
-def opened(stdout_log: Path | None, stderr_log: Path | None) -> tuple[Stream, ...]:
+def opened(stdout_log: Path | None, stderr_log: Path | None, redaction: Redaction) -> tuple[Stream, ...]:
     """Open a stream for our standard output and one for our standard error, and their logs, new files of mode 0600.
 
     One that is closed gets no stream. If both are one file or pipe they share a stream, so that their order is kept.
@@ -129,6 +144,7 @@ def opened(stdout_log: Path | None, stderr_log: Path | None) -> tuple[Stream, ..
     streams = _laid()
     logs = {STDOUT: _new_file(stdout_log), STDERR: _new_file(stderr_log)}
     for stream in streams:
+        stream.passage = Passage(redaction)
         match logs.pop(stream.destination):
             case Success(log):
                 stream.log = log

@@ -17,7 +17,7 @@ from capsula.core.config import Config
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.report import Report, silent
-from capsula.core.run import Command, Outcome
+from capsula.core.run import Command, Logged, Outcome
 from capsula.effects.process import run
 from capsula.effects.surroundings import stream_kind, umask
 from capsula.flows.capsule import Capsule
@@ -98,7 +98,7 @@ def monitor(
     report("started", capsule=str(capsule.directory), command=command.argv)
     since = glance(config) if config.settings.monitor.find_outputs else None
     ready = perf_counter()
-    outcome = run(command, capsule.directory / STDOUT, capsule.directory / STDERR)
+    outcome = run(command, capsule.directory / STDOUT, capsule.directory / STDERR, capsule.redaction)
     over = perf_counter()
     report("ended", exit_code=outcome.exit_code, run_time=outcome.run_time)
     ending = Ending(outcome.ended, outcome.run_time, _status(outcome), _after(config, capsule, outcome), since)
@@ -156,13 +156,16 @@ def _after(config: Config, capsule: Capsule, outcome: Outcome) -> dict[str, Answ
         "merged": fact(outcome.merged),
         "resources": fact(outcome.resources),
     }
-    sizes = {"stdout": outcome.stdout_size, "stderr": outcome.stderr_size}
-    logs = {stream: _log(f"{stream}.log", size, lost.get(stream)) for stream, size in sizes.items()}
+    streams = {"stdout": outcome.stdout, "stderr": outcome.stderr}
+    logs = {stream: _log(f"{stream}.log", logged, lost.get(stream)) for stream, logged in streams.items()}
     return {**answers, "logs": Success(gather(logs))}
 
 
-def _log(name: str, size: int, lost: Fault | None) -> Answer:
-    return Failure(lost) if lost else fact({"file": name, "size": size})
+def _log(name: str, logged: Logged, lost: Fault | None) -> Answer:
+    if lost:
+        return Failure(lost)
+    more = {"unscanned_from": logged.unscanned_from, "digest": logged.digest}
+    return fact({"file": name, "size": logged.size, **{key: told for key, told in more.items() if told is not None}})
 
 
 def _text(log: Path, limit: int) -> Answer:
