@@ -5,10 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from attrs import frozen
+from returns.result import safe
 
 from capsula.core.document import Document, dumps
 from capsula.core.fault import Json
 from capsula.core.settings import ItemSettings, Settings
+from capsula.core.upgrade import is_old
 from capsula.flows.blueprint import Blueprint
 from capsula.flows.capture import CONTEXT
 from capsula.flows.inspect import Inspected, kept, part
@@ -202,10 +204,23 @@ def _settled(name: str, there: _Side, here: Sequence[_Side], tolerance: Toleranc
 
 def _stream(log: str, there: _Side, here: Sequence[_Side], tolerance: Tolerance) -> Comparison:
     first, *others = here
+    text = there.result.get(log.removesuffix(".log")) if is_old(there.result) else None
     return settled(
-        [compared(there.capsule / log, side.capsule / log, log, tolerance, side.places(there)) for side in here],
+        [
+            _compared_text(text, side.capsule / log, tolerance, side.places(there))
+            if isinstance(text, str)
+            else compared(there.capsule / log, side.capsule / log, log, tolerance, side.places(there))
+            for side in here
+        ],
         [compared(first.capsule / log, side.capsule / log, log, tolerance, side.places(first)) for side in others],
     )
+
+
+def _compared_text(text: str, log: Path, tolerance: Tolerance, places: Places) -> Comparison:
+    """Return how a stream compares of which an old capsule holds the text alone, its lines all ending alike."""
+    read = safe(exceptions=(OSError,))(log.read_bytes)().value_or(b"")
+    lines = read.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    return compared_contents(text.encode("utf-8", "surrogateescape"), lines, log.name, tolerance, places)
 
 
 def _values(there: _Side, here: Sequence[_Side], tolerance: Tolerance) -> dict[str, Comparison]:
