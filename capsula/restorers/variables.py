@@ -8,6 +8,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from capsula.core.fault import Json
+from capsula.core.redaction import is_redacted
 from capsula.core.step import Phase, Step
 from capsula.core.variables import is_passing
 
@@ -79,11 +80,13 @@ def restored(
         digests: The digests of its values, by the key of the vault that the capsule is in.
         own: Whether the capsule was made by this user; variables that inject code are taken over from no other.
     """
-    there = _texts(recorded.get("values"))
+    told = _texts(recorded.get("values"))
+    there = {name: value for name, value in told.items() if not is_redacted(value)}
     drawn = {name: value for name, value in _texts(changes).items() if name == "PYTHONHASHSEED"}
     dropped = () if own else tuple(sorted(name for name in there if _INJECTING.fullmatch(name)))
     values = {name: value for name, value in {**there, **drawn}.items() if name not in dropped and name not in _OURS}
-    others = {name: value for name, value in _texts(recorded.get("digests")).items() if not _is_the_hosts(name)}
+    untold = {**dict.fromkeys(told.keys() - there.keys(), ""), **_texts(recorded.get("digests"))}
+    others = {name: value for name, value in untold.items() if not _is_the_hosts(name)}
     # A value that was not recorded can only be that of here: a token may be another one by now, and do as well.
     hosts = {name: here[name] for name in (_OURS | others.keys()) & here.keys()}
     return Variables(
@@ -100,7 +103,7 @@ def unrecorded(configured: Mapping[str, Json], here: Mapping[str, str], *, own: 
 
     The arguments are those of ``restored``.
     """
-    there = _texts(configured)
+    there = {name: value for name, value in _texts(configured).items() if not is_redacted(value)}
     dropped = () if own else tuple(sorted(name for name in there if _INJECTING.fullmatch(name)))
     values = {name: value for name, value in there.items() if name not in dropped and name not in _OURS}
     hosts = {name: value for name, value in here.items() if name not in values and not name.startswith("CAPSULA_")}
