@@ -7,7 +7,6 @@ the user's cache, and the clock is read anew.
 import json
 import os
 import platform
-import stat
 import sys
 from collections.abc import Mapping
 from hashlib import sha256
@@ -18,14 +17,13 @@ from returns.result import Failure, Result, Success, safe
 
 from capsula import probes
 from capsula.core.ask import Ask
-from capsula.core.cache import cache
+from capsula.core.cache import cache, own
 from capsula.core.config import Config
 from capsula.core.effect import Remember
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment
 
 _PROBE = str(Path(probes.__file__).with_name("cpu.py"))
-_LARGEST = 1024 * 1024
 
 
 def asks(config: Config) -> tuple[Ask, ...]:
@@ -76,7 +74,7 @@ class _Machine:
 def _remembered(config: Config) -> dict[str, Json] | None:
     """Return the answer that was given since the machine was started, with the clock of now; none if there is none."""
     file, machine = _file(config), _machine()
-    known = _parsed(_own(file)).value_or({}) if file and machine else {}
+    known = _parsed(own(file)).value_or({}) if file and machine else {}
     if not isinstance(known, dict) or not machine or known.get("key") != machine.key:
         return None
     facts = known.get("facts")
@@ -111,18 +109,6 @@ def _machine() -> _Machine | None:
     lasting = b"\n".join(line for line in lines if not line.startswith(changing))
     rest = (os.cpu_count(), platform.machine(), platform.release(), sys.version, sys.executable)
     return _Machine(sha256(boot + lasting + repr(rest).encode("utf-8", "replace")).hexdigest(), clocks[0])
-
-
-def _own(file: Path) -> bytes:
-    """Return the content of a file that nobody else could have written, or nothing."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-    try:
-        with open(os.open(file, flags), "rb") as stream:
-            status = os.fstat(stream.fileno())
-            is_own = status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-            return stream.read(_LARGEST) if is_own and stat.S_ISREG(status.st_mode) else b""
-    except OSError:
-        return b""
 
 
 def _clocked(facts: Mapping[str, Json], clock: str) -> dict[str, Json]:

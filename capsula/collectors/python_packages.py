@@ -1,13 +1,16 @@
-"""The Python packages of the interpreter that the command will use; that interpreter itself is asked for them."""
+"""The Python packages of the interpreter that the command will use; that interpreter itself is asked for them.
+
+What it answered is remembered in the user's cache, and holds while all that it read is as it was.
+"""
 
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypeAlias, TypedDict, cast
 from urllib.parse import unquote, urlsplit
 
 from attrs import evolve
@@ -15,7 +18,7 @@ from returns.result import Failure, Result, Success, safe
 
 from capsula import probes
 from capsula.core.ask import Ask
-from capsula.core.cache import cache
+from capsula.core.cache import cache, own
 from capsula.core.config import Config
 from capsula.core.effect import Remember
 from capsula.core.fault import Fault, Json
@@ -49,11 +52,16 @@ class Report(TypedDict):
     packages: list[Package]
     news: dict[str, list[str]] | None
     """Place to stamp and digest, to be told to the next probe; none if that knows them already."""
+    began: float
+    """When it began to read, in seconds since the epoch."""
+    read: list[str]
+    """The files and directories that it read, or would have, had they been there."""
 
 
 def asks(config: Config) -> tuple[Ask, ...]:
-    """Return the question to the interpreter that the command will use."""
-    return (_ask(interpreter(config.surroundings), config),)
+    """Return the question to the interpreter that the command will use, unless its answer is remembered."""
+    asked = interpreter(config.surroundings)
+    return () if _remembered(asked, config) else (_ask(asked, config),)
 
 
 def collect(config: Config) -> Answer:
@@ -62,8 +70,13 @@ def collect(config: Config) -> Answer:
     The digests are remembered in the user's cache.
     """
     asked = interpreter(config.surroundings)
+    known = _remembered(asked, config)
+    if known:
+        return Success(_fragment(known, asked.how, config))
     answer = config.answers[_ask(asked, config)].bind(_report).alt(_advised)
-    return answer.map(lambda report: _fragment(report, asked.how, config))
+    return answer.map(
+        lambda report: evolve(_fragment(report, asked.how, config), effects=_remembering(report, asked, config))
+    )
 
 
 _MARK = "--capsula-probe--"
@@ -110,13 +123,83 @@ def _fragment(report: Report, how: How, config: Config) -> Fragment:
         "interpreter": Success(Fragment(report["interpreter"] | {"how": how})),
         "distributions": Success(gather(whole | broken)),
     }
-    return evolve(gather(answers), effects=_remembering(report, config))
+    return gather(answers)
 
 
-def _remembering(report: Report, config: Config) -> tuple[Remember, ...]:
-    file = _memory(interpreter(config.surroundings), config)
-    news = report["news"]
-    return (Remember(file, json.dumps(news).encode("ascii")),) if file and news is not None else ()
+def _remembering(report: Report, asked: Interpreter, config: Config) -> tuple[Remember, ...]:
+    memory, news, file = _memory(asked, config), report["news"], _answer_file(asked, config)
+    digests = (Remember(memory, json.dumps(news).encode("ascii")),) if memory and news is not None else ()
+    if not file:
+        return digests
+    stamps = _stamps(report["read"])
+    if not _is_settled(stamps, report["began"]):
+        return digests
+    told: Report = {**report, "news": None, "read": []}
+    known = {"key": _key(asked, config), "stamps": stamps, "report": told}
+    return (*digests, Remember(file, json.dumps(known).encode("ascii")))
+
+
+_Stamp: TypeAlias = list[int] | None
+"""What tells a file or directory from itself when it was changed, the times in ns last; none where nothing is."""
+
+
+_SETTLING = 10**9
+"""Nanoseconds in which a file may change without showing it."""
+
+_WITHOUT_EFFECT = frozenset({"PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES", "WINDOWID"})
+
+
+def _remembered(asked: Interpreter, config: Config) -> Report | None:
+    """Return what the interpreter answered before, if all that it read then is as it was."""
+    file = _answer_file(asked, config)
+    read: Result[object, Exception] = safe(exceptions=(ValueError,))(json.loads)(own(file) if file else b"null")
+    match read.value_or(None):
+        case {"key": key, "stamps": dict(stamps), "report": dict(report)}:
+            if key == _key(asked, config) and stamps == _stamps(stamps):
+                return cast("Report", report)
+    return None
+
+
+def _answer_file(asked: Interpreter, config: Config) -> Path | None:
+    """Return where the answer is remembered, one of 256 places; none for what may ask others who is to answer."""
+    place = cache(config.surroundings.environ)
+    if not place or not Path(asked.program).is_absolute() or not _is_binary(asked.program):
+        return None
+    return place / "interpreters" / f"{_key(asked, config)[:2]}.json"
+
+
+def _is_binary(program: str) -> bool:
+    try:
+        with open(program, "rb", buffering=0) as file:
+            return file.read(4) == b"\x7fELF"
+    except OSError:
+        return False
+
+
+def _key(asked: Interpreter, config: Config) -> str:
+    """Return what an answer depends on beside files: who is asked, what, and under which variables."""
+    surroundings = config.surroundings
+    environ = sorted((name, value) for name, value in surroundings.environ.items() if name not in _WITHOUT_EFFECT)
+    cwd = surroundings.cwd if "PYTHONPATH" in surroundings.environ else None
+    whole = (_ask(asked, config).argv, os.path.realpath(asked.program), environ, cwd)
+    return sha256(repr(whole).encode("ascii", "backslashreplace")).hexdigest()
+
+
+def _stamps(paths: Iterable[str]) -> dict[str, _Stamp]:
+    return {path: _stamp(path) for path in paths}
+
+
+def _stamp(path: str) -> _Stamp:
+    try:
+        it = os.stat(path)  # noqa: PTH116  # of hundreds
+    except OSError:
+        return None
+    return [it.st_dev, it.st_ino, it.st_size, it.st_mtime_ns, it.st_ctime_ns]
+
+
+def _is_settled(stamps: Mapping[str, _Stamp], began: float) -> bool:
+    """Tell whether nothing can have changed since the probe began to read, and whether it would show from now on."""
+    return max((max(stamp[-2:]) for stamp in stamps.values() if stamp), default=0) < began * 1e9 - _SETTLING
 
 
 def _is_whole(package: Package) -> bool:

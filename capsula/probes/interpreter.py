@@ -8,6 +8,10 @@ The digests of their contents cost far more, so those known from before are read
 # ruff: noqa: E402, PTH116, PTH118
 
 import sys
+import time
+
+began = time.time()
+read = [module.__file__ for module in list(sys.modules.values()) if getattr(module, "__file__", None)]
 
 if sys.path[:1] == [""]:
     del sys.path[0]  # the working directory, put there for this program alone
@@ -20,7 +24,6 @@ import json
 import os
 import re
 import sysconfig
-import time
 
 
 def main() -> None:
@@ -32,7 +35,8 @@ def main() -> None:
         package.update(contents(str(package["place"]), str(package["direct_url"]), known))
     seen = {package["place"]: [package["stamp"], package["digest"]] for package in found if package["stamp"]}
     news = None if seen == known else seen
-    answer = json.dumps({"interpreter": interpreter(), "packages": found, "news": news})
+    told = {"interpreter": interpreter(), "packages": found, "news": news, "began": began, "read": sources()}
+    answer = json.dumps(told)
     with open(1, "wb", closefd=False) as output:
         output.write(f"\n{mark}{answer}{mark}\n".encode("ascii"))
 
@@ -70,8 +74,20 @@ def packages() -> "list[dict[str, object]]":
     return [found[name] for name in sorted(found)] + broken
 
 
+def sources() -> "list[str]":
+    """Return the files and directories, there or not, that all this was learned from."""
+    home = os.path.split(sys.executable)[0]
+    started = [os.path.join(place, "pyvenv.cfg") for place in (home, os.path.split(home)[0])]
+    user = getattr(sys.modules.get("site"), "USER_SITE", None)
+    links = [os.path.join(location, name) for location in path for name in names(location) if name.endswith(".pth")]
+    known = {sys.executable, *read, *started, *links, *([user] if user else [])}
+    mapped = text("/proc/self/maps", 1 << 20).split("\n")
+    return sorted(known.union(line.split()[-1] for line in mapped if "/libpython" in line))
+
+
 def names(location: str) -> "list[str]":
     """Return what stands in a directory; nothing if it is none."""
+    read.append(location)
     try:
         return sorted(os.listdir(location))
     except OSError:
@@ -119,6 +135,7 @@ def contents(place: str, direct_url: str, known: "dict[str, list[str]]") -> "dic
     if is_editable(direct_url):
         return {"digest": "", "stamp": "", "files": link(place)}
     record = os.path.join(place, "RECORD")
+    read.append(record)
     try:
         state = os.stat(record)
     except OSError:
@@ -198,6 +215,7 @@ def head(file: str) -> str:
 
 def text(file: str, limit: int) -> str:
     """Return so many bytes of a file as text; nothing if it cannot be read."""
+    read.append(file)
     try:
         with open(file, "rb") as content:
             return content.read(limit).decode("utf-8", "surrogateescape")

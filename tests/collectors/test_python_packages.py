@@ -325,16 +325,16 @@ class TestContent:
         asking = surroundings(tmp_path, str(program), environ={"XDG_CACHE_HOME": str(tmp_path / "cache")})
 
         first = collected(asking).unwrap()
-        performed(first.effects, tmp_path)
+        performed(digests(first), tmp_path)
         second = collected(asking).unwrap()
         (memory,) = (tmp_path / "cache" / "capsula" / "digests").iterdir()
         known = json.loads(memory.read_text())
         memory.write_text(json.dumps({place: [stamp, "remembered"] for place, (stamp, _) in known.items()}))
         third = collected(asking).unwrap()
 
-        assert [type(effect) for effect in first.effects] == [Remember]
+        assert len(digests(first)) == 1
         assert known.keys() == {str(record.parent)}
-        assert (second, second.effects) == (Fragment(first.facts), ())
+        assert (second.facts, digests(second)) == (first.facts, [])
         assert '"remembered"' in json.dumps(third.facts)
 
     def test_a_changed_record_is_read_again(self, thing: Path, tmp_path: Path) -> None:
@@ -358,8 +358,7 @@ class TestContent:
         program = environment_of(tmp_path / "venv", thing)
         settled(site(program) / "thing-1.0.dist-info" / "RECORD")
         asking = surroundings(tmp_path, str(program), environ={"XDG_CACHE_HOME": str(tmp_path / "cache")})
-        (effect,) = collected(asking).unwrap().effects
-        assert isinstance(effect, Remember)
+        (effect,) = digests(collected(asking).unwrap())
         effect.file.parent.mkdir(parents=True)
         if content is None:
             effect.file.mkdir()
@@ -368,7 +367,7 @@ class TestContent:
 
         fragment = collected(asking).unwrap()
 
-        assert fragment.effects == (effect,)
+        assert digests(fragment) == [effect]
         assert "digest" in str(told(Success(fragment), "distributions"))
 
     def test_the_memory_of_another_user_is_not_believed(self, thing: Path, tmp_path: Path) -> None:
@@ -379,10 +378,58 @@ class TestContent:
         asking = surroundings(tmp_path, str(program), environ={"XDG_CACHE_HOME": str(tmp_path / "cache")})
         first = collected(asking).unwrap()
         performed(first.effects, tmp_path)
-        (memory,) = (tmp_path / "cache" / "capsula" / "digests").iterdir()
-        os.chown(memory, 12345, 12345)
+        for memory in (tmp_path / "cache" / "capsula").glob("*/*"):
+            os.chown(memory, 12345, 12345)
 
-        assert collected(asking).unwrap() == first
+        second = collected(asking).unwrap()
+
+        assert (second.facts, digests(second)) == (first.facts, digests(first))
+
+    def test_an_answer_is_remembered_and_nobody_is_asked_again(self, tmp_path: Path) -> None:
+        asking = surroundings(tmp_path, sys.executable, environ=cached(tmp_path))
+        first = remembering(collected(asking))
+
+        questions = python_packages.asks(Config(tmp_path, Settings(), asking))
+        second = collected(asking).unwrap()
+
+        assert (questions, second.facts, second.effects) == ((), first.facts, ())
+
+    @pytest.mark.parametrize("changed", ["package", "metadata", "link", "configuration", "variable"])
+    def test_an_answer_holds_no_longer_than_what_it_was_learned_from(self, changed: str, tmp_path: Path) -> None:
+        packages = environment(tmp_path / "environment")
+        python = tmp_path / "environment" / "bin" / "python"
+        metadata, link = packages / "thing-1.dist-info" / "METADATA", packages / "known.pth"
+        for file, text in ((metadata, "Name: thing\nVersion: 1\n"), (link, "")):
+            file.parent.mkdir(exist_ok=True)
+            file.write_text(text)
+        settled(link)
+        asking = surroundings(tmp_path, str(python), environ=cached(tmp_path))
+        remembering(collected(asking))
+        known = python_packages.asks(Config(tmp_path, Settings(), asking))
+        match changed:
+            case "package":
+                (packages / "other-2.dist-info").mkdir()
+            case "metadata":
+                metadata.write_text("Name: thing\nVersion: 2\n")
+            case "link":
+                link.write_text(f"{tmp_path}\n")
+            case "configuration":
+                (tmp_path / "environment" / "pyvenv.cfg").touch()
+            case "variable":
+                asking = evolve(asking, environ={**asking.environ, "PYTHONPATH": str(tmp_path)})
+
+        questions = python_packages.asks(Config(tmp_path, Settings(), asking))
+
+        assert (known, [question.argv[0] for question in questions]) == ((), [str(python)])
+
+    def test_a_script_that_finds_the_interpreter_is_asked_each_time(self, tmp_path: Path) -> None:
+        python = program(tmp_path / "python", f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        asking = surroundings(tmp_path, str(python), environ=cached(tmp_path))
+        remembering(collected(asking))
+
+        questions = python_packages.asks(Config(tmp_path, Settings(), asking))
+
+        assert len(questions) == 1
 
     def test_a_cache_that_cannot_be_written_costs_nothing(self, tmp_path: Path) -> None:
         (tmp_path / "cache").write_text("no directory")
@@ -428,6 +475,22 @@ def digest(cwd: Path, program: Path, name: str) -> str:
     facts = told(collected(surroundings(cwd, str(program))), "distributions")[name]
     assert isinstance(facts, Mapping)
     return str(facts["digest"])
+
+
+def cached(directory: Path) -> dict[str, str]:
+    return {"XDG_CACHE_HOME": str(directory / "cache")}
+
+
+def digests(fragment: Fragment) -> list[Remember]:
+    effects = [effect for effect in fragment.effects if isinstance(effect, Remember)]
+    return [effect for effect in effects if effect.file.parent.name == "digests"]
+
+
+def remembering(answer: Answer) -> Fragment:
+    """Return what was told, once what it is to be remembered by is written."""
+    fragment = answer.unwrap()
+    performed(fragment.effects, Path(os.devnull))
+    return fragment
 
 
 def settled(record: Path) -> Path:
