@@ -12,12 +12,16 @@ DIRECTORY = "CAPSULA_CAPSULE_DIR"
 NAME = "CAPSULA_CAPSULE_NAME"
 ID = "CAPSULA_CAPSULE_ID"
 
-_HASH_SEED = "PYTHONHASHSEED"
+HASH_SEED = "PYTHONHASHSEED"
 
 
-def environment_changes(config: Config) -> dict[str, str]:
-    """Return the variables that are changed for the command, beside those that tell it of its capsule."""
-    return {**_known_hash_seed(config), **_without_tool_runner(config)}
+def environment_changes(config: Config, hash_seed: str | None = None) -> dict[str, str]:
+    """Return the variables that are changed for the command, beside those that tell it of its capsule.
+
+    ``hash_seed`` is the one that was drawn for the run which this one repeats.
+    """
+    seed = _known_hash_seed(config) if hash_seed is None else {HASH_SEED: hash_seed}
+    return {**seed, **_without_tool_runner(config)}
 
 
 def told_of(capsule: Capsule) -> dict[str, str]:
@@ -32,9 +36,9 @@ def changes_recorded(changes: Mapping[str, str]) -> dict[str, Json]:
 
 def _known_hash_seed(config: Config) -> dict[str, str]:
     """Python draws this number itself when it is unset, and tells nobody; then no run can be had again."""
-    if _HASH_SEED in config.surroundings.environ or not config.settings.monitor.known_hash_seed:
+    if HASH_SEED in config.surroundings.environ or not config.settings.monitor.known_hash_seed:
         return {}
-    return {_HASH_SEED: str(int.from_bytes(os.urandom(4), "big"))}
+    return {HASH_SEED: str(int.from_bytes(os.urandom(4), "big"))}
 
 
 def _without_tool_runner(config: Config) -> dict[str, str]:

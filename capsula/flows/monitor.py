@@ -42,6 +42,8 @@ class Origin:
     id: str
     name: str
     """The name that its command was told: what it was told belongs to what it made."""
+    hash_seed: str | None = None
+    """The seed that was drawn for it."""
 
 
 @frozen
@@ -74,7 +76,7 @@ def monitor(
     surroundings = config.surroundings
     top = header(config, "full", surroundings.environ.get(ID))
     plan = Run(config, items, evolve(top, reproduces=origin.id if origin else None))
-    changes = environment_changes(config)
+    changes = environment_changes(config, origin.hash_seed if origin else None)
     context = _context(config, changes, report) if config.settings.monitor.capture else None
     before = {
         "args": fact(list(surroundings.argv)),

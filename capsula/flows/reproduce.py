@@ -23,6 +23,7 @@ from capsula.effects.restore import Restored
 from capsula.effects.restore import restored as source_restored
 from capsula.effects.surroundings import stream_kind
 from capsula.flows.blueprint import TREE, UNRECORDED, Blueprint, Input, Wish
+from capsula.flows.environment import HASH_SEED
 from capsula.flows.inspect import Inspected, capsules, inspected, part
 from capsula.flows.load import load
 from capsula.flows.monitor import Monitored, Origin, monitor
@@ -219,7 +220,10 @@ def _copied(origin: Path, target: Path, place: Path) -> None:
 def _replay(it: Blueprint, workspace: Workspace, surroundings: Surroundings, report: Report) -> Replay:
     environment = workspace.environment
     words = command.restored(it.argv, it.directory, it.root, workspace.root, _programs(it, environment))
-    environ = dict(it.variables.environ)
+    drawn = part(it.documents[BEFORE], "environment_changes", HASH_SEED)
+    seed = drawn if isinstance(drawn, str) and it.variables.environ.get(HASH_SEED) == drawn else None
+    # A seed that was drawn is no variable of the user's, and is recorded as drawn again.
+    environ = {name: value for name, value in it.variables.environ.items() if seed is None or name != HASH_SEED}
     if environment:
         path = environ.get("PATH", os.defpath)
         environ |= {
@@ -235,9 +239,8 @@ def _replay(it: Blueprint, workspace: Workspace, surroundings: Surroundings, rep
     own_vault = settings.vault_directory
     settings = evolve(settings, vault_directory=str(it.vault), capture=capture)
     with nullcontext() if _is_seen_as_then(it) else hidden():
-        monitored = monitor(
-            Config(workspace.root, settings, here), items, origin=Origin(it.id, it.capsule.name), report=report
-        )
+        origin = Origin(it.id, it.capsule.name, seed)
+        monitored = monitor(Config(workspace.root, settings, here), items, origin=origin, report=report)
     calls = _calls(workspace.root / own_vault) if it.function else ()
     directory = environment.directory if environment else None
     return Replay(monitored, workspace.root, tolerance(settings, items), directory, calls)

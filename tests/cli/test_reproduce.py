@@ -517,3 +517,20 @@ def test_input_that_was_not_recorded_is_suspected(project: Path) -> None:
 
     assert (status, account["verdict"]) == (1, "different")
     assert account["context"]["suspects"] == [{"facet": "inputs", "reason": "standard input was a pipe, and is empty"}]
+
+
+def test_a_drawn_hash_seed_is_recorded_as_drawn_again_and_a_users_own_as_a_variable(project: Path) -> None:
+    drawn = record(project)
+    _, replay_of_drawn = reproduced(project, drawn.name)
+    chosen = record(project, PYTHONHASHSEED="7")
+    _, replay_of_chosen = reproduced(project, chosen.name)
+
+    def seeds(capsule: Path) -> tuple[str | None, str | None]:
+        before, context = document(capsule, "pre-run-info.json"), document(capsule, "context.json")
+        tables = before["environment_changes"], context["environment"]["values"]
+        first, second = (table.get("PYTHONHASHSEED") for table in tables)
+        return first, second
+
+    assert seeds(drawn)[0] is not None
+    assert seeds(Path(replay_of_drawn["replays"][0])) == seeds(drawn)
+    assert seeds(Path(replay_of_chosen["replays"][0])) == seeds(chosen) == (None, "7")
