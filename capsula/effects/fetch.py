@@ -40,14 +40,19 @@ def fetched(commit: str, urls: Iterable[str], into: Path, environ: Mapping[str, 
     return Failure(Fault("missing", f"the commit {commit} could not be fetched: {message}"))
 
 
+def fetching(commit: str, url: str) -> tuple[str, ...]:
+    """Return the command that fetches a commit, and nothing else."""
+    options = (word for key, value in _QUIET for word in ("-c", f"{key}={value}"))
+    fetch = ("fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
+    return ("git", *options, *fetch, "--", url, commit)
+
+
 def _fetch(commit: str, url: str, into: Path, environ: Mapping[str, str]) -> str | None:
     """Fetch, and return what stood in the way."""
-    options = [word for key, value in _QUIET for word in ("-c", f"{key}={value}")]
-    fetching = ["fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head"]
     kept = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
     try:
         done = subprocess.run(
-            ["git", *options, *fetching, "--", url, commit],
+            fetching(commit, url),
             cwd=into,
             env={**kept, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,

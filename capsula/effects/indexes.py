@@ -67,9 +67,9 @@ def _of_uv(environ: Mapping[str, str]) -> Indexes:
         named += (re.sub(r"^[\w-]+=(?=\w+:)", "", word) for word in environ.get(name, "").split())
     named += map(str, _list(told.get("extra-index-url")))
     main = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or str(told.get("index-url") or DEFAULT)
-    links = re.split(r"[,\s]+", environ.get("UV_FIND_LINKS", "")) or _list(told.get("find-links"))
+    links = re.findall(r"[^,\s]+", environ.get("UV_FIND_LINKS", "")) or _list(told.get("find-links"))
     is_none = bool(told.get("no-index")) or environ.get("UV_NO_INDEX", "").lower() in _YES
-    return Indexes(() if is_none else (*dict.fromkeys(named), main), tuple(str(link) for link in links if link))
+    return Indexes(() if is_none else (*dict.fromkeys(named), main), tuple(map(str, links)))
 
 
 _YES = ("1", "true", "yes", "on", "y", "t")

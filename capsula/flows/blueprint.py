@@ -13,11 +13,14 @@ from capsula.core.cache import cache
 from capsula.core.config import Config, Surroundings
 from capsula.core.document import Document
 from capsula.core.fault import Fault, Json
+from capsula.core.redaction import is_redacted
+from capsula.core.remote import is_fetchable
 from capsula.core.settings import HashAlgorithm
-from capsula.core.step import Phase, Plan, Step, planned
+from capsula.core.step import Fidelity, Phase, Plan, Step, planned
 from capsula.core.tree import path_flaw
 from capsula.core.upgrade import WITHOUT_FORMAT, is_old
 from capsula.effects.environments import Order, foreseen
+from capsula.effects.fetch import fetching
 from capsula.effects.key import resealed, vault_of
 from capsula.effects.manifest import is_own
 from capsula.effects.restore import holds
@@ -254,13 +257,18 @@ def _source_step(name: str, tree: Mapping[str, Json], wish: Wish) -> Step:
     )
     is_patched = tree.get("mode") == "patch"
     title = f"restore the source {name}: {base}, {'and the patch to it' if is_patched else rest}"
-    origin = f"from {tree.get('repository')}"
-    if head and not tree.get("objects") and not _is_here(tree):
+    origin: tuple[str, ...] = (f"from {tree.get('repository')}",) if head and not tree.get("objects") else ()
+    if origin and not _is_here(tree):
+        remotes = [url for url in _texts(tree.get("remotes")) if is_fetchable(url)]
+        lacking = f"the commit is not in {tree.get('repository')}"
+        if not remotes:
+            why = f"{lacking}, and no remote that may be asked for it was recorded"
+            return Step(Phase.SOURCE, title, "impossible", why, _shortened(files))
         if not wish.fetch:
-            why = f"the commit is not in {tree.get('repository')}; fetch it from its remote with --fetch"
+            why = f"{lacking}; fetch it from {' or '.join(remotes)} with --fetch"
             return Step(Phase.SOURCE, title, "needs", why, _shortened(files))
-        origin = f"fetch it from {' or '.join(_texts(tree.get('remotes')))}"
-    details = (*((origin,) if head and not tree.get("objects") else ()), *_shortened(files))
+        origin = tuple(f"run {shlex.join(fetching(str(head), url))}" for url in remotes)
+    details = (*origin, *_shortened(files))
     return Step(Phase.SOURCE, title, "approximate" if is_patched else "exact", UNTRACKED if is_patched else "", details)
 
 
@@ -336,8 +344,13 @@ def _run_step(it: Blueprint, replay: command.Replay) -> Step:
     kind = part(it.documents[BEFORE], "command", "stdin")
     lost = kind in UNRECORDED
     why = f"its standard input was a {kind}, which was not recorded; it will be empty" if lost else ""
+    secret = tuple(word for word in it.argv if is_redacted(word))
+    if secret:
+        told = f"not recorded, and impossible to guess: {', '.join(secret)}"
+        why = "; ".join(filter(None, (told, why)))
+    fidelity: Fidelity = "needs" if secret else "approximate" if lost else "exact"
     details = (f"in {replay.directory}", *(f"instead of {line}" for line in replay.rewritten))
-    return Step(Phase.RUN, f"run: {shlex.join(replay.argv)}", "approximate" if lost else "exact", why, details)
+    return Step(Phase.RUN, f"run: {shlex.join(replay.argv)}", fidelity, why, details)
 
 
 def _compare_step(it: Blueprint) -> Step:

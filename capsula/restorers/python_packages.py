@@ -162,7 +162,10 @@ def recipe(facts: Json, places: Places, own: Own | None = None) -> Result[Recipe
         return Failure(Fault("malformed", f"{_text(told, 'version')!r} is no version of a Python"))
     found = distributions.items() if isinstance(distributions, Mapping) else ()
     parts = [
-        part for name, details in found if isinstance(details, Mapping) for part in _parts(name, details, places, own)
+        part
+        for name, details in found
+        if isinstance(details, Mapping)
+        for part in _parts(name, _without_conda(details, python, places), places, own)
     ]
     return Success(
         Recipe(
@@ -213,13 +216,23 @@ def _parts(name: str, facts: Mapping[str, Json], places: Places, own: Own | None
     version = _text(facts, "version")
     if not _NAME.fullmatch(name) or not _VERSION.fullmatch(version):
         return (Shortfall(name, "impossible", f"no installer knows a name or version like {name!r} {version!r}"),)
-    if facts.get("installer") == "conda":
+    if "conda" in facts:
         return _from_conda(Pin(name, version, _text(facts, "digest")))
     if "editable" not in facts:
         return (_from_elsewhere(name, version, facts),)
     if own and normalised(name) == "capsula" and _moved(_directory(facts), places) is None:
         return _lent(name, facts, own)
     return (_from_directory(name, version, facts, places),)
+
+
+def _without_conda(facts: Mapping[str, Json], python: Python, places: Places) -> Mapping[str, Json]:
+    """Return the facts of a distribution; of what conda installed, without the directory that it was built in once."""
+    if "conda" not in python.build.lower() or facts.get("editable") is True:
+        return facts
+    is_of_conda = facts.get("editable") is False and _moved(_directory(facts), places) is None
+    if is_of_conda or not ("digest" in facts or "url" in facts):
+        return {"version": facts.get("version"), "digest": facts.get("digest"), "conda": True}
+    return facts
 
 
 def _from_conda(pin: Pin) -> tuple[Pin, Shortfall]:

@@ -9,6 +9,7 @@ from capsula.core.fault import Fault, Json
 from capsula.restorers.python_packages import (
     Difference,
     Link,
+    Own,
     Pin,
     Python,
     Recipe,
@@ -17,7 +18,7 @@ from capsula.restorers.python_packages import (
     recipe,
 )
 
-INTERPRETER: Json = {
+INTERPRETER: dict[str, Json] = {
     "version": "3.11.7",
     "implementation": "cpython",
     "abi_flags": "",
@@ -96,6 +97,57 @@ def test_what_is_not_held_is_told() -> None:
             "other", "needs", "it was installed from a repository, https://host/a, of a kind that is not fetched"
         ),
     )
+
+
+def test_the_capsula_that_runs_stands_in_for_one_of_a_directory_that_is_not_held() -> None:
+    points = {"capsula-1.dist-info/entry_points.txt": "[console_scripts]\ncapsula = capsula.__main__:main\n"}
+    facts: Json = {
+        "capsula": {
+            "version": "1",
+            "editable": True,
+            "url": "file:///elsewhere",
+            "files": {"capsula.pth": "/elsewhere\n", **points},
+        }
+    }
+
+    whole = recipe(recorded(facts), {"/then": Path("/now")}, Own("2", Path("/running/capsula"))).unwrap()
+
+    assert whole.links == (Link("capsula", "2", points, Path("/running/capsula")),)
+    assert list(map(str, whole.shortfalls)) == [
+        "capsula: it was installed from its source; the Capsula 2 that is running, /running/capsula, stands in"
+    ]
+
+
+def test_what_conda_installed_is_taken_from_an_index_and_told() -> None:
+    facts: Json = {
+        "numpy": {"version": "2.0", "digest": "a", "editable": False, "url": "file:///build/croot/numpy/work"},
+        "old": {"version": "1.0"},
+        "six": {"version": "1.17.0", "digest": "b"},
+    }
+    python = {**INTERPRETER, "build": "3.11.7 | packaged by conda-forge | (main)"}
+
+    whole = recipe({"interpreter": python, "distributions": facts}, {}).unwrap()
+
+    assert whole.pins == (Pin("numpy", "2.0", "a"), Pin("old", "1.0"), Pin("six", "1.17.0", "b"))
+    assert whole.shortfalls == tuple(
+        Shortfall(name, "approximate", f"conda had installed it; {name}=={version} of an index stands in")
+        for name, version in (("numpy", "2.0"), ("old", "1.0"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("origin", "kind"),
+    [
+        ("", "index"),
+        (f"git+https://host/a@{COMMIT}", "repository"),
+        ("https://host/a-1.0.whl#sha256=12", "archive"),
+        ("file:///a/b-1.0-py3-none-any.whl", "archive"),
+        ("file:///a/b-1.0.tar.gz", "archive"),
+        ("file:///a/b", "directory"),
+    ],
+)
+def test_what_a_package_is_installed_from_is_told_apart(origin: str, kind: str) -> None:
+    assert Pin("a", "1", "", origin).kind == kind
 
 
 @pytest.mark.parametrize(
