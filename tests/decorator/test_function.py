@@ -1,0 +1,212 @@
+"""A decorated function is the function that it was."""
+
+import asyncio
+import functools
+import inspect
+import os
+import pickle
+import subprocess
+import sys
+import types
+from collections.abc import AsyncGenerator, Callable, Generator
+from pathlib import Path
+
+import pytest
+
+import capsula
+from tests.calls import befores, run, values
+
+
+def plain(number: int, *, more: str = "") -> int:
+    """Say something."""
+    return number
+
+
+async def asynchronous(number: int) -> int:
+    return number
+
+
+def generating(number: int) -> Generator[int, int, str]:
+    yield number
+    return "over"
+
+
+async def asynchronously_generating(number: int) -> AsyncGenerator[int, int]:
+    yield number
+
+
+@pytest.mark.parametrize("bare", [plain, asynchronous, generating, asynchronously_generating])
+def test_a_function_looks_as_it_does_undecorated(root: Path, bare: Callable[..., object]) -> None:
+    decorated = capsula.monitor(root)(bare)
+
+    kinds = (
+        inspect.iscoroutinefunction,
+        inspect.isgeneratorfunction,
+        inspect.isasyncgenfunction,
+        inspect.isfunction,
+        asyncio.iscoroutinefunction if sys.version_info < (3, 14) else inspect.iscoroutinefunction,
+        inspect.signature,
+        inspect.getsource,
+        inspect.getdoc,
+        lambda function: function.__module__,
+        lambda function: function.__name__,
+        lambda function: function.__qualname__,
+        lambda function: function.__annotations__,
+    )
+    assert [kind(decorated) for kind in kinds] == [kind(bare) for kind in kinds]
+    assert inspect.unwrap(decorated) is bare
+
+
+class Model:
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def method(self, number: int) -> tuple[str, int]:
+        return self.name, number
+
+    def __call__(self, number: int) -> int:
+        return number
+
+
+def test_methods_of_every_kind_can_be_decorated_from_above_and_below(root: Path) -> None:
+    watch = capsula.monitor(root, include_return_value=True, strict=True)
+
+    class Watched:
+        @watch
+        def method(self, number: int) -> int:
+            return number
+
+        @watch
+        @classmethod
+        def class_above(cls, number: int) -> tuple[str, int]:
+            return cls.__name__, number
+
+        @classmethod
+        @watch
+        def class_below(cls, number: int) -> tuple[str, int]:
+            return cls.__name__, number
+
+        @watch
+        @staticmethod
+        def static_above(number: int) -> int:
+            return number
+
+        @staticmethod
+        @watch
+        def static_below(number: int) -> int:
+            return number
+
+        @property
+        @watch
+        def shown(self) -> int:
+            return 9
+
+        @watch
+        def __call__(self, number: int) -> int:
+            return number
+
+    one = Watched()
+    answers = [
+        one.method(1),
+        one.class_above(2),
+        Watched.class_above(3),
+        one.class_below(4),
+        Watched.class_below(5),
+        one.static_above(6),
+        Watched.static_above(7),
+        one.static_below(8),
+        one.shown,
+        one(10),
+    ]
+
+    assert answers == [1, ("Watched", 2), ("Watched", 3), ("Watched", 4), ("Watched", 5), 6, 7, 8, 9, 10]
+    assert values(root) == [list(value) if isinstance(value, tuple) else value for value in answers]
+    assert [record["function_name"] for record in befores(root)] == [
+        "method",
+        *2 * ["class_above"],
+        *2 * ["class_below"],
+        *2 * ["static_above"],
+        "static_below",
+        "shown",
+        "__call__",
+    ]
+
+
+def test_partial_functions_and_callable_objects_are_known_by_what_they_call(root: Path) -> None:
+    watch = capsula.monitor(root, include_return_value=True, strict=True)
+
+    answers = [
+        watch(functools.partial(plain, more="x"))(1),
+        watch(Model("m"))(2),
+        watch(Model("m").method)(3),
+        watch(lambda: 4)(),
+        watch(len)([1, 2, 3, 4, 5]),
+    ]
+
+    assert answers == [1, 2, ("m", 3), 4, 5]
+    line = {
+        each.__name__: inspect.unwrap(each).__code__.co_firstlineno for each in (plain, Model.method, Model.__call__)
+    }
+    assert [(r["qualified_name"], r["source_line"]) for r in befores(root)][:3] == [
+        (f"{__name__}.plain", line["plain"]),
+        (f"{__name__}.Model", line["__call__"]),
+        (f"{__name__}.Model.method", line["method"]),
+    ]
+    assert [(r["function_name"], r["source_file"]) for r in befores(root)][3:] == [
+        ("<lambda>", __file__),
+        ("len", None),
+    ]
+
+
+def test_what_is_not_callable_is_refused_where_it_is_decorated(root: Path) -> None:
+    with pytest.raises(TypeError, match="not property objects"):
+        capsula.monitor(root)(property(plain))  # type: ignore[arg-type]  # that is the point
+
+
+def test_a_function_for_await_in_the_old_way_can_still_be_awaited(root: Path) -> None:
+    @types.coroutine
+    def bare() -> Generator[None, None, int]:
+        yield
+        return 1
+
+    decorated = capsula.monitor(root, include_return_value=True)(bare)
+
+    async def main() -> int:
+        return await decorated()
+
+    assert asyncio.run(main()) == 1
+    assert values(root) == [1]
+
+
+@capsula.monitor(Path(os.devnull))
+def importable(number: int) -> int:
+    return number
+
+
+def test_a_decorated_function_can_be_pickled_by_its_name() -> None:
+    assert pickle.loads(pickle.dumps(importable)) is importable
+
+
+@pytest.mark.parametrize("name", ["<stdin>", "<" + 5000 * "x" + ">"])
+def test_a_function_without_a_source_file_is_configured_where_one_is(root: Path, name: str) -> None:
+    source = f"""
+import capsula, os
+scope = {{}}
+exec(compile("import capsula\\n@capsula.monitor(strict=True)\\ndef call(): ...", {name!r}, "exec"), scope)
+scope["call"]()
+"""
+
+    done = run(root, source)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [record["source_file"] for record in befores(root)] == [None]
+
+
+def test_a_type_checker_sees_the_signatures_of_the_bare_functions() -> None:
+    pytest.importorskip("mypy")
+    folder = Path(__file__).parents[1]
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--config-file="]
+
+    done = subprocess.run([*command, "typing/decorated.py"], cwd=folder, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Success: no issues found in 1 source file\n", "")

@@ -1,0 +1,99 @@
+"""What a decorated function raises passes unchanged, and is recorded."""
+
+import asyncio
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import capsula
+from tests.calls import after, afters, run, statuses
+
+
+class UntellableError(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+class ImmutableError(Exception):
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(name)
+
+
+RAISED = [
+    (ValueError("wrong"), "ValueError", "wrong", "failed"),
+    (KeyboardInterrupt(), "KeyboardInterrupt", "", "interrupted"),
+    (SystemExit(3), "SystemExit", "3", "failed"),
+    (SystemExit(0), "SystemExit", "0", "finished"),
+    (GeneratorExit(), "GeneratorExit", "", "finished"),
+    (StopIteration(1), "StopIteration", "1", "failed"),
+    (ImmutableError("fixed"), "ImmutableError", "fixed", "failed"),
+    (UntellableError(), "UntellableError", "<exception str() failed>", "failed"),
+    (ExceptionGroup("several", [ValueError(1)]), "ExceptionGroup", "several (1 sub-exception)", "failed"),
+]
+
+
+@pytest.mark.parametrize(("error", "name", "message", "status"), RAISED, ids=[case[1] + case[2] for case in RAISED])
+def test_an_exception_passes_unchanged_and_is_recorded(
+    root: Path, error: BaseException, name: str, message: str, status: str
+) -> None:
+    @capsula.monitor(root, include_return_value=True)
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(BaseException) as raised:  # noqa: PT011  # any
+        fail()
+
+    ended = after(root)
+    details = ended["exception_info"].pop("error_details")
+    assert raised.value is error
+    assert traceback.extract_tb(raised.value.__traceback__)[-1].name == "fail"
+    assert ended["exception_info"] == {"error_type": name, "error_message": message}
+    assert (ended["return_value"], ended["capsula"]["status"]) == (None, status)
+    assert "raise error" in details
+    assert str(Path(capsula.__file__).parent) not in details
+
+
+def test_an_exception_of_an_awaited_or_generating_function_passes_unchanged(root: Path) -> None:
+    error = ValueError("wrong")
+
+    @capsula.monitor(root)
+    async def coroutine() -> None:
+        await asyncio.sleep(0)
+        raise error
+
+    @capsula.monitor(root)
+    def generator() -> Iterator[int]:
+        yield 1
+        raise error
+
+    for call in (lambda: asyncio.run(coroutine()), lambda: list(generator())):
+        error.__traceback__ = None
+        with pytest.raises(ValueError, match="wrong") as raised:
+            call()
+        assert raised.value is error
+        assert traceback.extract_tb(raised.value.__traceback__)[-1].line == "raise error"
+
+    details = [record["exception_info"]["error_details"] for record in afters(root)]
+    assert [str(Path(capsula.__file__).parent) in text for text in details] == [False, False]
+
+
+def named(number: int) -> int:
+    return number
+
+
+def test_wrong_arguments_are_the_callers_mistake_and_recorded_as_that(root: Path) -> None:
+    decorated = capsula.monitor(root)(named)
+
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'number'"):
+        decorated()  # type: ignore[call-arg]  # that is the point
+
+    assert after(root)["exception_info"]["error_type"] == "TypeError"
+
+
+def test_a_program_that_exits_inside_of_a_call_is_recorded(root: Path) -> None:
+    done = run(root, "import sys, capsula\n@capsula.monitor\ndef call(): sys.exit(3)\ncall()\n")
+
+    assert (done.returncode, done.stderr) == (3, "")
+    assert statuses(root) == ["failed"]
