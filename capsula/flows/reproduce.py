@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -16,13 +16,13 @@ from capsula.core.effect import Keep
 from capsula.core.fault import Fault, fault_of
 from capsula.core.report import Report, silent
 from capsula.core.settings import Settings
-from capsula.effects.environments import Environment, Order, built
+from capsula.effects.environments import Environment, built
 from capsula.effects.perform import performed
 from capsula.effects.process import hidden
 from capsula.effects.restore import Restored
 from capsula.effects.restore import restored as source_restored
 from capsula.effects.surroundings import stream_kind
-from capsula.flows.blueprint import TREE, UNRECORDED, Blueprint, Input, Wish
+from capsula.flows.blueprint import TREE, UNRECORDED, Blueprint, Input, Wish, ordered
 from capsula.flows.environment import HASH_SEED
 from capsula.flows.inspect import Inspected, capsules, inspected, part
 from capsula.flows.load import load
@@ -30,7 +30,6 @@ from capsula.flows.monitor import Monitored, Origin, monitor
 from capsula.flows.run import BEFORE
 from capsula.flows.verdict import Replay, context_suspects, judgement, tolerance
 from capsula.reproduction.verdict import Suspect, Verdict, blocked
-from capsula.restorers import command
 
 
 @frozen
@@ -118,7 +117,7 @@ def _environment(
         return Success(None)
     if home is None:
         return Failure(Fault("blocked", "there is neither HOME nor XDG_CACHE_HOME to build an environment in"))
-    return built(Order(recipe, home / "environments", surroundings, offline=wish.offline), report)
+    return built(ordered(recipe, home, surroundings, wish), report)
 
 
 def _workspace(
@@ -219,17 +218,12 @@ def _copied(origin: Path, target: Path, place: Path) -> None:
 
 def _replay(it: Blueprint, workspace: Workspace, surroundings: Surroundings, report: Report) -> Replay:
     environment = workspace.environment
-    words = command.restored(it.argv, it.directory, it.root, workspace.root, _programs(it, environment))
+    directory = environment.directory if environment else None
+    words, variables = it.replay(workspace.directory, directory), it.variables.within(directory)
     drawn = part(it.documents[BEFORE], "environment_changes", HASH_SEED)
     seed = drawn if isinstance(drawn, str) and it.variables.environ.get(HASH_SEED) == drawn else None
     # A seed that was drawn is no variable of the user's, and is recorded as drawn again.
-    environ = {name: value for name, value in it.variables.environ.items() if seed is None or name != HASH_SEED}
-    if environment:
-        path = environ.get("PATH", os.defpath)
-        environ |= {
-            "PATH": f"{environment.program.parent}{os.pathsep}{path}",
-            "VIRTUAL_ENV": str(environment.directory),
-        }
+    environ = {name: value for name, value in variables.environ.items() if seed is None or name != HASH_SEED}
     here = Surroundings(words.directory, environ, words.argv, surroundings.executable)
     settings = load(workspace.root, here).map(lambda config: config.settings).value_or(Settings())
     items = tuple(item for item in it.items if item in settings.monitor.item)
@@ -242,7 +236,6 @@ def _replay(it: Blueprint, workspace: Workspace, surroundings: Surroundings, rep
         origin = Origin(it.id, it.capsule.name, seed)
         monitored = monitor(Config(workspace.root, settings, here), items, origin=origin, report=report)
     calls = _calls(workspace.root / own_vault) if it.function else ()
-    directory = environment.directory if environment else None
     return Replay(monitored, workspace.root, tolerance(settings, items), directory, calls)
 
 
@@ -255,16 +248,6 @@ def _is_seen_as_then(it: Blueprint) -> bool:
     """Tell whether both streams were terminals and are: programs print other things to a terminal."""
     kinds = [part(it.documents[BEFORE], "command", name) for name in ("stdout", "stderr")]
     return kinds == ["terminal", "terminal"] and stream_kind(1) == stream_kind(2) == "terminal"
-
-
-def _programs(it: Blueprint, environment: Environment | None) -> Mapping[Path, Path]:
-    """Return the programs of the recorded environment to those of the rebuilt one."""
-    told = part(it.context, "python_packages", "interpreter")
-    executable, prefix, above = (part(told, key) for key in ("executable", "prefix", "base_prefix"))
-    if environment is None or not isinstance(executable, str):
-        return {}
-    own = {Path(executable).parent: environment.program.parent} if prefix != above else {}
-    return {**own, Path(executable): environment.program}
 
 
 def _suspects(it: Blueprint, workspace: Workspace) -> tuple[Suspect, ...]:
