@@ -35,6 +35,10 @@ def record(capsule: Path, name: str, value: Json) -> Result[None, Fault]:
     try:
         folders(file.parent)
         with open(os.open(file, _APPENDING, PRIVATE_FILE), "r+b", buffering=0) as stream:
+            if (
+                os.fstat(stream.fileno()).st_nlink > 1
+            ):  # whoever may link into the capsule would have us write elsewhere
+                return Failure(Fault("unsafe", f"{name} could not be recorded: {file} has another name"))
             whole = line if _ends_with_a_line(stream.fileno()) else b"\n" + line
             if stream.write(whole) < len(whole):
                 return Failure(Fault("full", f"{name} could not be recorded: only a part of it was written"))

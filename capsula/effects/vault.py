@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
@@ -14,7 +15,7 @@ from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.settings import Durability
-from capsula.effects.files import all_synchronised, folders, synchronised, written
+from capsula.effects.files import PRIVATE_FOLDER, all_synchronised, folders, synchronised, written
 from capsula.effects.surroundings import process, started
 
 OWN = ".capsula"
@@ -31,6 +32,9 @@ def building(vault: Path, identity: str) -> Result[Path, Fault]:
     try:
         for new in folders(vault):
             synchronised(new.parent)  # once in the life of a vault; each capsule relies on its name
+        flaw = _flaw(vault) or _planted(vault, (vault / OWN, aside.parent))
+        if flaw:
+            return Failure(_unsafe(vault, flaw))
         _hidden_from_git(vault)
         _swept(aside.parent)
         folders(aside / OWN)
@@ -46,7 +50,11 @@ def published(aside: Path, vault: Path, template: str, moment: datetime, durabil
     try:
         if durability == "full":
             all_synchronised(aside)
-        folders((vault / name).parent)
+        above = (vault / name).parent
+        flaw = _planted(vault, _up_to(vault, above))
+        if flaw:
+            return Failure(_unsafe(vault, flaw))
+        folders(above)
         capsule = next(path for path in _names(vault, name) if _renamed(aside, path))
         if durability == "full":
             for folder in _up_to(vault, capsule.parent):
@@ -54,6 +62,15 @@ def published(aside: Path, vault: Path, template: str, moment: datetime, durabil
     except OSError as error:
         return Failure(_unusable(vault, error))
     return Success(capsule)
+
+
+def ours(capsule: Path, vault: Path) -> Result[Path, Fault]:
+    """Return a capsule that was published; the fault is what another user has put in its place, or on the way to it."""
+    try:
+        flaw = _planted(vault, _up_to(vault, capsule))
+    except OSError as error:
+        return Failure(_unusable(vault, error))
+    return Failure(_unsafe(vault, flaw)) if flaw else Success(capsule)
 
 
 def discarded(aside: Path) -> None:
@@ -87,6 +104,40 @@ def _lives(parts: list[str], boot: str) -> bool:
     return since == boot and pid.isdecimal() and str(started(int(pid))) == start
 
 
+def _flaw(vault: Path) -> str | None:
+    """Return why others could lead elsewhere what is put into a vault."""
+    mode, strangers = vault.stat().st_mode, _owners(vault) - {os.geteuid(), 0}
+    is_open = bool(mode & stat.S_IWOTH and not mode & stat.S_ISVTX)
+    if not strangers and not is_open:
+        return None
+    made = _made_privately(vault)
+    if strangers - {made.st_uid}:
+        return f"{vault} belongs to another user"
+    return f"{vault} can be changed by every user" if is_open and not made.st_mode & stat.S_IWOTH else None
+
+
+def _made_privately(vault: Path) -> os.stat_result:
+    """Return what becomes of a private folder here: some file systems know no modes, or know us by another number."""
+    folder = vault / f".{os.urandom(8).hex()}"
+    folder.mkdir(PRIVATE_FOLDER)
+    try:
+        return folder.lstat()
+    finally:
+        folder.rmdir()
+
+
+def _planted(vault: Path, below: Iterable[Path]) -> str | None:
+    """Return which folder of a vault that has no flaw is another user's, or a link that is, or leads to such a one."""
+    known = {os.geteuid(), 0, vault.stat().st_uid}
+    strange = (folder for folder in below if os.path.lexists(folder) and not _owners(folder) <= known)
+    return next((f"{folder} belongs to another user" for folder in strange), None)
+
+
+def _owners(folder: Path) -> set[int]:
+    """Return whose a folder is, and, of a link to one, whose the link is."""
+    return {folder.lstat().st_uid, folder.stat().st_uid}
+
+
 def _hidden_from_git(vault: Path) -> None:
     if not os.path.lexists(vault / ".gitignore"):
         with suppress(FileExistsError):  # another process was faster
@@ -118,3 +169,8 @@ def _renamed(aside: Path, capsule: Path) -> bool:
 def _unusable(vault: Path, error: OSError) -> Fault:
     fault = fault_of(error, f"the vault {vault} cannot be written")
     return Fault(fault.kind, fault.message, "set vault-directory to a place that can be")
+
+
+def _unsafe(vault: Path, flaw: str) -> Fault:
+    message = f"nothing is put into the vault {vault}: {flaw}"
+    return Fault("unsafe", message, "set vault-directory to a place that is yours alone")

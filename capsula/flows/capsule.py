@@ -18,7 +18,7 @@ from capsula.effects.files import all_synchronised, replaced, written
 from capsula.effects.key import key
 from capsula.effects.manifest import Signer, Sum, signed
 from capsula.effects.perform import performed
-from capsula.effects.vault import OWN, building, discarded, published
+from capsula.effects.vault import OWN, building, discarded, ours, published
 
 MOST_REDACTIONS = 100
 """Places that a header names of those where something was redacted."""
@@ -78,6 +78,10 @@ def reopened(config: Config, directory: Path, header: Header, held: Iterable[str
 
 def closed(capsule: Capsule, draft: Draft) -> Result[Capsule, Fault]:
     """Perform what is wanted after the run, and put its last document in its place: from there on the run has ended."""
+    return ours(capsule.directory, capsule.vault).bind(lambda _: _closed(capsule, draft))
+
+
+def _closed(capsule: Capsule, draft: Draft) -> Result[Capsule, Fault]:
     done, known = _done(draft, capsule.directory, capsule.held)
     done, held = _listed(capsule, _redacted(done, capsule.redaction), known)
     try:
