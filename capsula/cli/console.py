@@ -1,5 +1,6 @@
 """How things look: what is printed, where, and in which colour."""
 
+import json
 import os
 import sys
 from argparse import Namespace
@@ -105,7 +106,11 @@ def safe(text: str) -> str:
 
 def _discreet(text: str) -> str:
     """Return the text without secrets: what is told may come from older capsules, and from this environment."""
-    return Redaction().text(text)
+    if not text.startswith("{"):
+        return Redaction().text(text)
+    facts = json.loads(text)  # by their keys, digests are told from what they are of
+    discreet = Redaction().json(facts)
+    return text if discreet == facts else json.dumps(discreet, indent=4)
 
 
 def _escaped(character: str) -> str:

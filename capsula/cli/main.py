@@ -26,6 +26,7 @@ COMMANDS = {
     "show": "show what a capsule holds",
     "verify": "compare the context of a capsule with what is here now",
     "diff": "compare two capsules",
+    "check": "search capsules for secrets",
     "checkout": "restore the source that a capsule holds, in a fresh directory",
     "reproduce": "bring a run back in a fresh directory, and judge the result",
     "init": "write a commented capsula.toml that suits this directory",

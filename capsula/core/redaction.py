@@ -15,8 +15,8 @@ DIGITS = 16
 
 _MARK = re.compile(rf"\[redacted ([a-z-]+)(?: [0-9a-f]{{{DIGITS}}})?\]")
 
-_DIGESTS: frozenset[KeyPath] = frozenset({("environment", "digests")})
-"""Places of a document that hold digests by the names of variables: they tell no value."""
+_DIGESTS = ("environment", "digests")
+"""Where a document holds digests by the names of variables: they tell no value."""
 _VARIABLES: frozenset[KeyPath] = frozenset({("environment_variables",), ("environment", "values")})
 _SETTING = re.compile(r"-{0,2}[A-Za-z_][\w.-]*")
 
@@ -89,7 +89,7 @@ class Redaction:
         if isinstance(value, str):
             return dirty.get(value, value)
         if isinstance(value, Mapping):
-            if place in _DIGESTS:
+            if place[-2:] == _DIGESTS:
                 return value
             return {dirty.get(key, key): self._member(key, part, dirty, place) for key, part in value.items()}
         if isinstance(value, Sequence):
@@ -171,6 +171,12 @@ def redactions(value: Json, place: KeyPath = ()) -> Iterator[tuple[KeyPath, str]
     elif isinstance(value, Sequence):
         for index, part in enumerate(value):
             yield from redactions(part, (*place, str(index)))
+
+
+def exposures(value: Json, wish: DiscretionSettings) -> tuple[tuple[KeyPath, str], ...]:
+    """Return the place and the rule of each secret in a value that is not marked."""
+    marked = frozenset(redactions(value))
+    return tuple(it for it in redactions(Redaction(wish).json(value)) if it not in marked)
 
 
 def is_redacted(text: str) -> bool:

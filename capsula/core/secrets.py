@@ -7,6 +7,7 @@ pattern is bounded, or takes what no other hit of its keyword will look at again
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
+from itertools import chain
 
 from attrs import frozen
 
@@ -60,14 +61,21 @@ class Scan:
         return text, findings(text, self._wish)
 
 
-def scanned(parts: Iterable[bytes], wish: DiscretionSettings | None = None) -> Iterator[Finding]:
-    """Yield the secrets in a text that comes in parts; they stand where they do in the whole text."""
-    scan, position = Scan(wish), 0
-    for part in parts:
-        text, found = scan.fed(part)
-        yield from (Finding(it.rule, position + it.start, position + it.end) for it in found)
-        position += len(text)
-    yield from (Finding(it.rule, position + it.start, position + it.end) for it in scan.rest()[1])
+def scanned(parts: Iterable[bytes], wish: DiscretionSettings | None = None) -> Iterator[tuple[int, str]]:
+    r"""Yield the line, from 1, and the rule of each secret in a text that comes in parts.
+
+    >>> list(scanned([b"first\npass", b"word=hunter2"]))
+    [(2, 'named')]
+    """
+    scan, line = Scan(wish), 1
+    for part in chain(parts, (None,)):
+        text, found = scan.rest() if part is None else scan.fed(part)
+        position = 0
+        for it in found:
+            line += text.count(b"\n", position, it.start)
+            position = it.start
+            yield line, it.rule
+        line += text.count(b"\n", position)
 
 
 def is_watched(name: str, value: str, wish: DiscretionSettings, *, is_variable: bool = False) -> bool:

@@ -113,6 +113,16 @@ _STARTER = """\
 # How much its numbers may differ, for a reproduction to be close.
 #item.train.relative-tolerance = 1e-9
 #item.train.absolute-tolerance = 0.0
+
+[discretion]
+# Names of variables, arguments and options whose values are no secrets, whatever the names look like.
+#allow = ["MY_TOKEN_COUNT"]
+
+# Rules by which secrets are told; all are followed that are not turned off.
+#rules.jwt = false
+
+# Bytes at the beginning of each output stream that are searched for secrets.
+#scan-limit = 16777216
 """
 
 

@@ -1,0 +1,114 @@
+"""Checking: search all that a capsule holds for secrets, and tell where they are, never what."""
+
+import os
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+from stat import S_ISREG
+from typing import IO
+
+from attrs import frozen
+from returns.result import Success
+
+from capsula.core.document import loads
+from capsula.core.fault import Fault, fault_of
+from capsula.core.redaction import exposures
+from capsula.core.secrets import scanned
+from capsula.core.settings import DiscretionSettings
+from capsula.effects.scanners import asked, scanner
+from capsula.flows.inspect import held
+
+LARGEST = 256 * 1024 * 1024
+"""Bytes that are searched of one file, and of all that an archive holds."""
+
+_CHUNK = 1024 * 1024
+_ARCHIVES = (".tar", ".tar.gz", ".tgz")
+
+
+@frozen
+class Exposure:
+    """A secret in a capsule: in which file, where in it, and by which rule."""
+
+    file: str
+    """Relative to the capsule; of what an archive holds: its path, ``!``, and the path in it."""
+    place: str
+    """The line, or the keys in a document."""
+    rule: str
+
+
+@frozen
+class Checked:
+    """What was found in a capsule, and what could not be searched."""
+
+    exposures: tuple[Exposure, ...]
+    faults: tuple[Fault, ...]
+
+
+def checked(capsule: Path, wish: DiscretionSettings, path: str | None) -> Checked:
+    """Search the files of a capsule, the archives among them too, and have a scanner do so that is on ``path``."""
+    found: list[Exposure] = []
+    faults: list[Fault] = []
+    for name in held(capsule):
+        try:
+            for it in _searched(capsule / name, name, wish):
+                if isinstance(it, Exposure):
+                    found.append(it)
+                else:
+                    faults.append(it)
+        except OSError as error:
+            faults.append(fault_of(error).under(name))
+    program = scanner(path)
+    if program:
+        answer = asked(*program, capsule)
+        if isinstance(answer, Success):
+            found += (Exposure(file, f"line {line}", f"{program[0]} {rule}") for file, line, rule in answer.unwrap())
+        else:
+            faults.append(answer.failure())
+    return Checked(tuple(dict.fromkeys(found)), tuple(faults))
+
+
+def _searched(file: Path, name: str, wish: DiscretionSettings) -> Iterator[Exposure | Fault]:
+    with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as stream:
+        if not S_ISREG(os.fstat(stream.fileno()).st_mode):
+            yield Fault("unsearched", "is not a regular file", path=(name,))
+        elif name.endswith(".json"):
+            yield from _in_document(stream, name, wish)
+        elif name.endswith(_ARCHIVES):
+            yield from _in_archive(stream, name, wish)
+        else:
+            yield from _in_text(stream, name, wish, LARGEST)
+            if stream.read(1):
+                yield Fault("unsearched", f"what comes after {LARGEST} bytes was not searched", path=(name,))
+            if name.endswith(".pack"):
+                yield Fault("unsearched", "commits that git has packed were not unpacked", path=(name,))
+
+
+def _in_document(stream: IO[bytes], name: str, wish: DiscretionSettings) -> Iterator[Exposure | Fault]:
+    document = loads(stream.read(LARGEST))
+    if isinstance(document, Success):
+        places = exposures(document.unwrap(), wish)
+        yield from (Exposure(name, " > ".join(place), rule) for place, rule in places)
+    else:  # a file of the user's
+        stream.seek(0)
+        yield from _in_text(stream, name, wish, LARGEST)
+
+
+def _in_archive(stream: IO[bytes], name: str, wish: DiscretionSettings) -> Iterator[Exposure | Fault]:
+    left = LARGEST
+    try:
+        with tarfile.open(fileobj=stream, mode="r|*") as archive:
+            for member in archive:
+                if member.size > left:
+                    yield Fault("unsearched", f"holds more than {LARGEST} bytes", path=(name,))
+                    return
+                left -= member.size
+                content = archive.extractfile(member) if member.isreg() else None
+                if content is not None:
+                    yield from _in_text(content, f"{name}!{member.name}", wish, LARGEST)
+    except (tarfile.TarError, EOFError, ValueError) as error:
+        yield Fault("unsearched", f"is no archive that can be read: {type(error).__name__}", path=(name,))
+
+
+def _in_text(stream: IO[bytes], name: str, wish: DiscretionSettings, most: int) -> Iterator[Exposure]:
+    chunks = (stream.read(_CHUNK) for _ in range(0, most, _CHUNK))
+    return (Exposure(name, f"line {line}", rule) for line, rule in scanned(iter(lambda: next(chunks, b""), b""), wish))
