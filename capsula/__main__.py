@@ -1,5 +1,6 @@
 """The command line: ``capsula`` and ``python -m capsula``."""
 
+import gc
 import os
 import signal
 import sys
@@ -7,6 +8,7 @@ import sys
 
 def main() -> None:
     """Run the command line and exit; an interruption ends it as it ends other programs."""
+    gc.set_threshold(_MANY)
     try:
         from capsula.cli.main import run
 
@@ -17,6 +19,9 @@ def main() -> None:
         status = 128 + signal.SIGINT
     sys.exit(status)
 
+
+_MANY = 50_000
+"""New objects after which garbage is looked for: of what a start makes there is next to none."""
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from capsula.cli.capture import account
 from capsula.cli.console import Console, safe
+from capsula.cli.offline import load_offline
 from capsula.core.naming import memorable
 from capsula.core.strict import conflicts, item_mistakes
 from capsula.effects.process import die_as
@@ -58,6 +59,7 @@ def run(options: Namespace, console: Console) -> int:
         return MISTAKE
     if options.json_file and not _is_free(options.json_file, console):
         return MISTAKE
+    load_offline()
     monitored = monitor(config, items, strict=options.strict, report=console.report)
     _tell(monitored, console)
     if options.json_file:
