@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from attrs import frozen
 from returns.result import Failure, Result, Success, safe
 
+from capsula.core.cache import cache as cache_of
 from capsula.core.config import Config
 from capsula.core.digest import file_facts
 from capsula.core.effect import Keep
@@ -43,6 +44,8 @@ class _Ground:
     vault: Path
     """With links followed."""
     holder: _Holder
+    cache: Path | None
+    """Where hashes are remembered."""
 
     def keeps_out(self, path: Path) -> bool:
         """Tell whether a path leads into the vault, links followed."""
@@ -57,7 +60,7 @@ def collect(config: Config) -> Answer:
     is an entry of its own, and counts for the key that names it, or else for the first that covers it. What is behind
     a linked folder is covered only if the key names the link. Never covered are the vault and what is git's.
     """
-    ground = _Ground(config.root, _real(config.vault), _holder())
+    ground = _Ground(config.root, _real(config.vault), _holder(), cache_of(config.surroundings.environ))
     named: dict[str, Answer] = {}
     covered: dict[str, tuple[_Found, FileSettings]] = {}
     for key, wish in config.settings.capture.files.items():
@@ -95,7 +98,7 @@ def _entry(path: Path, wish: FileSettings, ground: _Ground) -> Answer:
         return Failure(Fault("not a file", f"{path} is not a regular file", "name a file, a directory or a glob"))
     if wish.move or wish.copy:
         return Success(_kept(path, wish, ground))
-    return file_facts(path, wish.hash)
+    return file_facts(path, wish.hash, ground.cache)
 
 
 def _kept(path: Path, wish: FileSettings, ground: _Ground) -> Fragment:

@@ -6,6 +6,7 @@ import stat
 from errno import EAGAIN
 from io import FileIO
 from pathlib import Path
+from time import time_ns
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -13,6 +14,7 @@ from returns.result import Failure, Success
 
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, Fragment
+from capsula.core.hashes import recalled, remembering
 from capsula.core.settings import HashAlgorithm
 
 if TYPE_CHECKING:
@@ -37,25 +39,31 @@ def hasher(algorithm: HashAlgorithm) -> "_Hash":
     return hashlib.new("sha3_256" if algorithm == "sha3" else algorithm, usedforsecurity=False)
 
 
-def file_facts(path: Path, algorithm: HashAlgorithm | None) -> Answer:
+def file_facts(path: Path, algorithm: HashAlgorithm | None, cache: Path | None = None) -> Answer:
     """Return the facts of a regular file: its size, and its hash if there is an algorithm.
 
-    ``changed_while_read`` is told of a file that was.
+    ``changed_while_read`` is told of a file that was. With our directory of the user's cache, a hash that is remembered
+    there is taken for the file's, and one that is not is wished to be.
     """
     try:
         with open(os.open(path, _WITHOUT_WAITING), "rb", buffering=0) as stream:  # a FIFO would wait for a writer
+            moment = time_ns()
             before = os.fstat(stream.fileno())
             if not stat.S_ISREG(before.st_mode):
                 return Failure(Fault("not a file", f"{path} is not a regular file"))
-            digest = _digest(stream, algorithm) if algorithm else None
+            known = recalled(cache, before, algorithm) if cache and algorithm else None
+            digest = known or (_digest(stream, algorithm) if algorithm else None)
             after = os.fstat(stream.fileno())
-            size = stream.tell() if algorithm else after.st_size
+            size = stream.tell() if digest and not known else after.st_size
     except OSError as error:
         return Failure(fault_of(error, str(path)))
     facts = FileFacts(algorithm, digest, size)
-    changed = (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns)
     told: dict[str, Json] = {"hash_algorithm": facts.hash_algorithm, "file_hash": facts.file_hash, "size": facts.size}
-    return Success(Fragment({**told, "changed_while_read": True} if changed else told))
+    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
+        return Success(Fragment({**told, "changed_while_read": True}))
+    if cache and algorithm and digest and not known:
+        return Success(Fragment(told, remembering(cache, before, algorithm, digest, moment)))
+    return Success(Fragment(told))
 
 
 def _digest(stream: FileIO, algorithm: HashAlgorithm) -> str:
