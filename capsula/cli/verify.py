@@ -91,6 +91,7 @@ def aspect_facts(aspect: Aspect) -> dict[str, Json]:
         "aspect": aspect.name,
         "status": aspect.status,
         "reasons": list(aspect.reasons),
+        "notes": list(aspect.notes),
         "differences": [as_facts(difference) for difference in aspect.differences],
         "summary": list(sentences(aspect.differences)),
     }
@@ -99,7 +100,8 @@ def aspect_facts(aspect: Aspect) -> dict[str, Json]:
 def print_aspects(aspects: Iterable[Aspect], console: Console) -> None:
     """Print each aspect, its status, and what differs."""
     for aspect in aspects:
-        told = [*sentences(aspect.differences), *(aspect.reasons if aspect.status != "match" else ())]
+        reasons = aspect.reasons if aspect.status != "match" else ()
+        told = [*sentences(aspect.differences), *reasons, *aspect.notes]
         print_lines(aspect.name, aspect.status, told, console)
 
 

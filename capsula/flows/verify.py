@@ -1,13 +1,15 @@
 """Verifying: the context that a capsule recorded, against the one that is here now. Nothing is written."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import get_args
 
 from attrs import evolve
 from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config, Surroundings
+from capsula.core.digest import file_facts
 from capsula.core.document import HEADER, Document
 from capsula.core.effect import Seal
 from capsula.core.fault import Fault, Json
@@ -17,8 +19,9 @@ from capsula.core.settings import FileSettings, HashAlgorithm
 from capsula.effects.key import resealed, vault_of
 from capsula.flows.capture import CONTEXT, looked
 from capsula.flows.inspect import Inspected, part
-from capsula.flows.run import BEFORE
-from capsula.reproduction.assessment import CAUSES, Assessment, Context, assessed
+from capsula.flows.run import AFTER, BEFORE
+from capsula.reproduction.assessment import CAUSES, Aspect, Assessment, Context, assessed
+from capsula.reproduction.made import told_otherwise, without_made
 
 CAPTURED = tuple(cause for cause in CAUSES if cause != "arguments")
 """What a context tells; the arguments are of the run."""
@@ -34,8 +37,43 @@ def verified(capsule: Inspected, config: Config, report: Report = silent) -> Res
         return Failure(Fault("no context", f"{capsule.entry.name} holds no context to compare with", remedy))
     there = recorded(capsule)
     now = _as_then(config, capsule.documents)
-    fragment = looked(now, report)
-    return Success(assessed(_comparable(there), _here(fragment, now, capsule), CAPTURED))
+    here = _here(looked(now, report), now, capsule)
+    before = without_made(here, there, _made(capsule.documents.get(AFTER, {}), config.root))
+    made = told_otherwise(here, before)
+    assessment = assessed(_comparable(there), before, CAPTURED)
+    return Success(evolve(assessment, aspects=tuple(_noted(it, made.get(it.name, ())) for it in assessment.aspects)))
+
+
+def _made(result: Document, root: Path) -> frozenset[str]:
+    """Return the outputs that are still as the run left them, seen from the root."""
+    outputs = {**_table(result.get("outputs")), **_table(result.get("files"))}
+    return frozenset(
+        os.path.normpath(path)
+        for path, facts in outputs.items()
+        if path and "\0" not in path and _is_as_left(root / path, _table(facts))
+    )
+
+
+def _is_as_left(file: Path, facts: Mapping[str, Json]) -> bool:
+    algorithm = _settings(facts).hash
+    if facts.get("change") == "removed" or facts.get("moved") is True:
+        return not os.path.lexists(file)
+    if "link" in facts:
+        return file.is_symlink() and str(file.readlink()) == facts["link"]
+    if algorithm is None:
+        return False
+    return part(file_facts(file, algorithm).value_or(Fragment()).facts, "file_hash") == facts.get("file_hash")
+
+
+def _noted(aspect: Aspect, made: Sequence[str]) -> Aspect:
+    if not made:
+        return aspect
+    more = f" and {len(made) - _MOST_NAMED} more" if len(made) > _MOST_NAMED else ""
+    left = "is as the run left it" if len(made) == 1 else "are as the run left them"
+    return evolve(aspect, notes=(f"{', '.join(made[:_MOST_NAMED])}{more} {left}",))
+
+
+_MOST_NAMED = 3
 
 
 def recorded(capsule: Inspected) -> Context:

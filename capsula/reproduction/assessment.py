@@ -48,6 +48,8 @@ class Aspect:
     differences: tuple[Difference, ...] = ()
     reasons: tuple[str, ...] = ()
     """Why something of it is not known."""
+    notes: tuple[str, ...] = ()
+    """What looks like a difference, and is none."""
 
 
 @frozen
@@ -140,6 +142,8 @@ class _Sides:
             return _COSMETIC
         if name == "environment" and _is_of_numbers(path[-1]) and self.both_tell(("determinism",)):
             return _COSMETIC
+        if path[0] == "files" and len(path) == 3 and part(self.one, hashed := (*path[:2], "file_hash")) is not None:
+            return name if self._differs(*hashed) else _COSMETIC  # the same content
         return _COSMETIC if self._is_of_the_root(difference) else name
 
     def doubt(self, difference: Difference) -> str | None:
@@ -149,11 +153,20 @@ class _Sides:
             by_other_means = path[0] == "files" and self._differs(*path[:2], "hash_algorithm")
             return f"{path[1]} was hashed by another algorithm" if by_other_means else None
         is_gone = isinstance(difference, Gone)
+        if self._is_of_an_older_format(path, there=not is_gone):
+            return _ALONE["source"] if path[0] == "git" else f"the content of {path[1]} was not recorded"
         told = _covering((self.here if is_gone else self.there).faults, path)
         if told is not None:
             return None if told.kind in {"missing", "unset"} else str(told)
         is_facet = path in _FACETS or len(path) == 1
         return (_NOT_CAPTURED if is_gone else _NOT_RECORDED) if is_facet else None
+
+    def _is_of_an_older_format(self, path: KeyPath, *, there: bool) -> bool:
+        """Tell whether one side knows of no such fact: of repositories 0.0.21 had the commit, of files the hash."""
+        side = self.one if there else self.other
+        entry = _table(part(side, path[:2]))
+        known = {"git": "dirty", "files": "size"}.get(path[0])
+        return len(path) == 3 and known is not None and bool(entry) and known not in entry
 
     def _is_beside_the_tree(self, path: KeyPath) -> bool:
         """Tell whether a difference says nothing of the tree: the trees are equal, or their commits tell enough."""
@@ -198,7 +211,7 @@ def _aspect(name: str, found: tuple[Difference, ...], reasons: tuple[str, ...], 
     if not told:
         return Aspect(name, "unknown", reasons=reasons or (_why_untold(places, sides),))
     if name in _ALONE and told[0] != places[0] and not (name == "source" and _is_clean(sides)):
-        return Aspect(name, "unknown", reasons=(*reasons, _ALONE[name]))
+        return Aspect(name, "unknown", reasons=tuple(dict.fromkeys((*reasons, _ALONE[name]))))
     return Aspect(name, "unknown" if reasons else "match", reasons=reasons)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from capsula.core.fault import Json
+from tests.old_capsules import captured as old_capsule
 from tests.repositories import commit, git, repository, write
 from tests.running import capsula, document, only_capsule
 
@@ -104,6 +105,48 @@ def test_another_interpreter_and_its_packages_are_told(project: Path) -> None:
 
     assert (status, aspects) == (1, {"packages": "drift", "interpreter": "drift"})
     assert headline.startswith("packages (attrs 0.1 → ")
+
+
+RUN = b"""
+import os
+open("out.csv", "w").write("1")
+open("tracked.csv", "a").write("2")
+os.remove("gone.csv")
+open("data.csv", "a").write("3,4")
+"""
+
+
+def test_what_the_run_itself_has_made_is_no_drift_until_it_changes(tmp_path: Path) -> None:
+    root = repository(tmp_path / "project", {**FILES, "run.py": RUN, "tracked.csv": b"", "gone.csv": b"1"})
+    capsula("monitor", sys.executable, "run.py", cwd=root, MY_ENV="mine")
+
+    done = capsula("verify", cwd=root, MY_ENV="mine")
+    (root / "out.csv").write_text("2")
+    (root / "gone.csv").write_text("2")
+    status, aspects, headline = verdict(root)
+
+    assert done.returncode == 0
+    assert [line.split(maxsplit=2) for line in done.stdout.splitlines()[1:3]] == [
+        ["source", "match", "data.csv, gone.csv, out.csv and 1 more are as the run left them"],
+        ["inputs", "match", "data.csv is as the run left it"],
+    ]
+    assert (status, aspects) == (1, {"source": "drift"})
+    assert headline.startswith("source (gone.csv changed, out.csv changed); unchanged: inputs, ")
+
+
+def test_what_0_0_21_never_recorded_is_unknown_and_no_drift(tmp_path: Path) -> None:
+    root = repository(tmp_path / "project", FILES)
+    write(root, {"main.py": b"print(2)\n"})
+    old_capsule(root, "old", ("data.csv",))
+
+    _, aspects, _ = verdict(root, "old")
+    write(root, {"data.csv": b"3\n"})
+    changed = verdict(root, "old")
+
+    unknown = dict.fromkeys(("packages", "interpreter", "environment", "determinism", "cpu"), "unknown")
+    assert aspects == {"source": "unknown", **unknown, "system": "drift"}
+    assert (changed[0], changed[1]) == (1, {"source": "unknown", "inputs": "drift", **unknown, "system": "drift"})
+    assert "data.csv changed" in changed[2]
 
 
 def test_a_project_that_was_moved_matches(project: Path, tmp_path: Path) -> None:
