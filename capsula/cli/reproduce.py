@@ -52,7 +52,7 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--input", type=_pair, action="append", default=[], metavar="PATH=FILE", help="a file to use as PATH"
     )
-    parser.add_argument("--anyway", action="store_true", help="run it although files are missing")
+    parser.add_argument("--anyway", action="store_true", help="run it although files, or its very Python, are missing")
     parser.add_argument("--no-rebuild", action="store_true", help="use the Python environment that is here")
     parser.add_argument("--offline", action="store_true", help="fetch no packages")
     parser.add_argument("--fetch", action="store_true", help="fetch a commit that is not here from its remote")

@@ -1,5 +1,6 @@
 """Links: distributions that are installed as a link to their source, made again without running anything of theirs."""
 
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,9 @@ def linked(directory: Path, link: Link) -> None:
     own.mkdir()
     (own / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {link.name}\nVersion: {link.version}\n")
     (own / "INSTALLER").write_text("capsula\n")
+    origin = {"url": link.source.as_uri(), "dir_info": {"editable": True}}
+    (own / "direct_url.json").write_text(json.dumps(origin))
+    (own / "RECORD").write_text("".join(f"{path},,\n" for path in link.files))  # names that need no quotes
     for path, text in link.files.items():
         file = own / "entry_points.txt" if "/" in path else site / path
         file.write_bytes(os.fsencode(text))

@@ -79,6 +79,8 @@ class Link:
     name: str = field(validator=matches_re(_NAME))
     version: str = field(validator=matches_re(_VERSION))
     files: Mapping[str, str] = field(validator=deep_mapping(matches_re(_LINKING), instance_of(str)))
+    source: Path
+    """The directory that it is installed from."""
     package: Path | None = None
     """A package that is to be found in the site directory, but stands here."""
 
@@ -117,7 +119,7 @@ class Recipe:
     def key(self) -> str:
         """The name of what is to be built, by all that it consists of."""
         pins = [[normalised(pin.name), pin.version, pin.digest, pin.origin] for pin in self.pins]
-        links = [[normalised(link.name), link.version, dict(link.files), str(link.package)] for link in self.links]
+        links = [[normalised(it.name), it.version, dict(it.files), f"{it.source} {it.package}"] for it in self.links]
         whole = json.dumps([asdict(self.python), sorted(pins), links], sort_keys=True)
         return sha256(whole.encode("ascii")).hexdigest()[:_KEY]
 
@@ -245,7 +247,7 @@ def _lent(name: str, facts: Mapping[str, Json], own: Own) -> tuple[Link, Shortfa
     texts = files if isinstance(files, Mapping) else {}
     scripts = {path: text for path, text in texts.items() if _SCRIPTS.fullmatch(path) and isinstance(text, str)}
     why = f"it was installed from its source; the Capsula {own.version} that is running, {own.package}, stands in"
-    return Link(name, own.version, scripts, own.package), Shortfall(name, "approximate", why)
+    return Link(name, own.version, scripts, own.package.parent, own.package), Shortfall(name, "approximate", why)
 
 
 def _directory(facts: Mapping[str, Json]) -> str:
@@ -264,7 +266,7 @@ def _from_directory(name: str, version: str, facts: Mapping[str, Json], places: 
     linking = {path: _rewritten(text, places) for path, text in texts.items() if isinstance(text, str)}
     if not all(map(_LINKING.fullmatch, linking)):
         return Shortfall(name, "impossible", "the files that link to its source have no such names")
-    return Link(name, version, linking)
+    return Link(name, version, linking, Path(place))
 
 
 def _from_elsewhere(name: str, version: str, facts: Mapping[str, Json]) -> Pin | Shortfall:
@@ -288,8 +290,8 @@ def _pinned(pin: Pin, origin: str) -> Pin | Shortfall:
 
 def _moved(directory: str, places: Places) -> str | None:
     """Return where a recorded directory now stands."""
-    moved = _rewritten(directory, places)
-    return moved if moved != directory or directory in places else None
+    is_held = any(Path(directory).is_relative_to(place) for place in places)
+    return _rewritten(directory, places) if is_held else None
 
 
 def _rewritten(text: str, places: Places) -> str:

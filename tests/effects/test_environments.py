@@ -22,7 +22,7 @@ from capsula.effects.asks import started
 from capsula.effects.environments import MARK, Environment, Order, built, foreseen
 from capsula.effects.installers import installer
 from capsula.restorers.building import Installer, Pip, Prospect
-from capsula.restorers.python_packages import Difference, Pin, Python, Recipe, recipe
+from capsula.restorers.python_packages import Difference, Link, Own, Pin, Python, Recipe, recipe
 from tests.wheels import environment, site, wheel
 
 HERE = Python(sys.version.split()[0], sys.implementation.name)
@@ -304,6 +304,25 @@ def test_a_link_leads_to_where_its_source_stands_now(order: Order, tmp_path: Pat
     assert output(environment.directory / "bin" / "linked") == "here\n"
     question = "import importlib.metadata as m, linked; print(m.version('linked-one'), linked.__file__)"
     assert output(environment.program, "-c", question) == f"1.0 {source / 'linked.py'}\n"
+    again = recipe(facts(environment.program), {str(tmp_path / "now"): tmp_path / "now"}).unwrap()
+    assert [(link.name, link.source, sorted(link.files)) for link in again.links] == [
+        ("Linked-One", source, ["Linked_One-1.0.dist-info/entry_points.txt", "linked.pth"])
+    ]
+
+
+def test_a_package_that_stands_elsewhere_is_found_and_known_for_a_link(order: Order, tmp_path: Path) -> None:
+    package = tmp_path / "running" / "capsula"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    lent = Link("capsula", "1.0", {}, package.parent, package)
+
+    environment = built(evolve(order, recipe=Recipe(HERE, links=(lent,)))).unwrap()
+
+    assert environment.differences == ()
+    assert output(environment.program, "-I", "-c", "import capsula; print(capsula.__path__[0])") == (
+        f"{site(environment.program) / 'capsula'}\n"
+    )
+    assert recipe(facts(environment.program), {}, Own("1.0", package)).unwrap().links == (lent,)
 
 
 def test_another_patch_version_is_told(thing: Path, order: Order) -> None:

@@ -11,7 +11,11 @@ from capsula.restorers.python_packages import Difference, Link, Pin, Python, Rec
 PYTHON = Python("3.11.7", "cpython", "", "linux-x86_64", "3.11.7 (main)")
 BASE = Found("/opt/bin/python3.11", PYTHON)
 PLACE = Path("/cache/env-1")
-WANTED = Recipe(PYTHON, (Pin("six", "1.17.0"), Pin("mine", "1", "", "file:///now/mine")), (Link("here", "2", {}),))
+WANTED = Recipe(
+    PYTHON,
+    (Pin("six", "1.17.0"), Pin("mine", "1", "", "file:///now/mine")),
+    (Link("here", "2", {}, Path("/now/here")),),
+)
 
 
 def test_every_command_file_and_address_is_named() -> None:

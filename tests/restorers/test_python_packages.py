@@ -70,7 +70,10 @@ def test_a_source_directory_comes_from_where_it_stands_now() -> None:
         Recipe(
             PYTHON,
             (Pin("copied", "1", "abc", "file:///now/d"),),
-            (Link("linked", "1", {"a.pth": "/now/a b/src\n"}), Link("legacy", "1", {"legacy.pth": "/now/c\n"})),
+            (
+                Link("linked", "1", {"a.pth": "/now/a b/src\n"}, Path("/now/a b")),
+                Link("legacy", "1", {"legacy.pth": "/now/c\n"}, Path("/now/c")),
+            ),
         )
     )
 
@@ -80,7 +83,7 @@ def test_a_directory_that_stands_where_it_stood_is_used_there() -> None:
 
     links = recipe(recorded(facts), {"/then": Path("/then")}).unwrap().links
 
-    assert links == (Link("linked", "1", {"linked.pth": "/then\n"}),)
+    assert links == (Link("linked", "1", {"linked.pth": "/then\n"}, Path("/then")),)
 
 
 def test_what_is_not_held_is_told() -> None:
@@ -112,7 +115,7 @@ def test_the_capsula_that_runs_stands_in_for_one_of_a_directory_that_is_not_held
 
     whole = recipe(recorded(facts), {"/then": Path("/now")}, Own("2", Path("/running/capsula"))).unwrap()
 
-    assert whole.links == (Link("capsula", "2", points, Path("/running/capsula")),)
+    assert whole.links == (Link("capsula", "2", points, Path("/running"), Path("/running/capsula")),)
     assert list(map(str, whole.shortfalls)) == [
         "capsula: it was installed from its source; the Capsula 2 that is running, /running/capsula, stands in"
     ]
@@ -207,7 +210,7 @@ def test_every_difference_is_named() -> None:
             Pin("older", "2", "a"),
             Pin("edited", "1", "a"),
         ),
-        (Link("linked", "1", {}),),
+        (Link("linked", "1", {}, Path("/a")),),
     )
     found: Json = {
         "same-one": {"version": "1", "digest": "a"},
@@ -243,8 +246,9 @@ def test_the_key_is_of_all_that_is_built_and_of_nothing_else() -> None:
         Recipe(Python("3.11.7", "pypy", "", "linux-x86_64"), one.pins),
         Recipe(Python("3.11.7", "cpython", "", "linux-aarch64"), one.pins),
         Recipe(PYTHON, (Pin("a", "1", "y"), Pin("B_c", "2"))),
-        Recipe(PYTHON, one.pins, (Link("c", "1", {"c.pth": "/a\n"}),)),
-        Recipe(PYTHON, one.pins, (Link("c", "1", {"c.pth": "/b\n"}),)),
+        Recipe(PYTHON, one.pins, (Link("c", "1", {"c.pth": "/a\n"}, Path("/a")),)),
+        Recipe(PYTHON, one.pins, (Link("c", "1", {"c.pth": "/b\n"}, Path("/a")),)),
+        Recipe(PYTHON, one.pins, (Link("c", "1", {"c.pth": "/b\n"}, Path("/a"), Path("/a/c")),)),
     ]
 
     assert one.key == same.key
