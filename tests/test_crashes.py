@@ -8,11 +8,16 @@ import errno
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 from signal import SIGKILL
 from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import Any
 
 import pygit2
@@ -21,7 +26,7 @@ from attrs import frozen
 
 from capsula.effects.manifest import integrity
 from tests.faulty import KILL, Ended, Faulty, faulty
-from tests.running import PLAIN
+from tests.running import PLAIN, capsula, capsules, environment
 
 CONTENT = b"the only copy of what took a week\n" * 100
 COMMAND = ("sh", "-c", "yes 'the only copy of what took a week' | head -n 100 > moved; echo out; echo err >&2; exit 3")
@@ -154,6 +159,40 @@ def test_what_has_a_name_is_on_the_disk_before_it_gets_it(verb: str, stage: Stag
     assert unsafe(ended.operations, capsule, place.moved) == []
 
 
+LINES = 2000
+KILLS = 50 if "EVERY_OPERATION" in os.environ else 10
+
+
+def test_killed_at_any_moment_a_run_is_lost_or_whole(tmp_path: Path) -> None:
+    (tmp_path / "capsula.toml").write_text(PLAIN + '[capture.files]\n"moved-*" = { hash = "sha256", move = true }\n')
+    (tmp_path / "write").write_text(f"i=0; while [ $i -lt {LINES} ]; do echo line $i; i=$((i + 1)); done")
+    words = [sys.executable, "-P", "-m", "capsula", "monitor", "sh", "write"]
+    random, printed = Random(0), "".join(f"line {number}\n" for number in range(LINES))
+    begun = monotonic()
+    whole = subprocess.run(words, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=True)
+    usual = monotonic() - begun
+
+    arrived = []
+    for number in range(KILLS):
+        (tmp_path / f"moved-{number}").write_text(str(number))
+        with subprocess.Popen(words, cwd=tmp_path, env=environment(), stdout=subprocess.PIPE, text=True) as run:
+            with suppress(subprocess.TimeoutExpired):
+                arrived.append(run.communicate(timeout=random.uniform(0, usual))[0])
+            run.kill()
+    last = capsula("monitor", "sh", "-c", "exit 3", cwd=tmp_path)
+    listed = json.loads(capsula("list", "--json", cwd=tmp_path).stdout)
+
+    made = {tmp_path / "vault" / it["name"]: it["state"] for it in listed}
+    moved = [text for file in tmp_path.rglob("moved-*") if ".capsula" not in file.parts for text in [file.read_text()]]
+    logs = {capsule: capsule / "stdout.log" for capsule in made if (capsule / "stdout.log").exists()}
+    assert (whole.stdout, last.returncode, last.stderr) == (printed, 3, "")
+    assert all(printed.startswith(text) for text in (*arrived, *(log.read_text() for log in logs.values())))
+    assert {state for capsule, state in made.items() if not is_true(capsule, state)} == set()
+    assert sorted(made) == capsules(tmp_path)
+    assert sorted(set(moved), key=int) == [str(number) for number in range(KILLS)]
+    assert [it for capsule, state in made.items() for it in flaws(capsule, state)] == []
+
+
 def unsafe(operations: Sequence[str], capsule: Path, moved: Path) -> list[str]:
     """Return what a power cut could undo at a moment when somebody relies on it already: a content, or a name."""
     contents: set[str] = set()
@@ -234,7 +273,7 @@ def listed(place: Place, runner: Faulty) -> dict[str, str]:
 def is_true(capsule: Path, state: str | None) -> bool:
     """Tell whether the state is what the documents on the disk amount to."""
     if (capsule / "post-run-info.json").exists():
-        return state == "failed"
+        return state == status(capsule, "post-run-info.json")
     return state == ("lost" if (capsule / "pre-run-info.json").exists() else "captured")
 
 
