@@ -10,13 +10,15 @@ from tempfile import TemporaryDirectory
 from benchmarks.clock import Contender, FailedError, Figure, measured
 from benchmarks.ground import QUICK, Sizes
 from benchmarks.peers import PEERS, UPSTREAM, contender, environment
-from benchmarks.report import Result, document, machine, markdown, picture, text
+from benchmarks.report import Result, document, machine, markdown, picture, summary, text
 from benchmarks.rows import ROWS, Ground, Round, Row
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = ROOT / ".bench"
 """For the environments of the peers, which are kept, and for what was measured."""
 
+_BEGIN, _END = "<!-- measured -->", "<!-- end -->"
+"""What the table stands between in the readme."""
 _QUICK_ROUNDS = 3
 _FLOORS_IMPORT = ("numpy", "pygit2", "returns", "click")
 
@@ -43,7 +45,9 @@ def main() -> int:
         ("picture.svg", picture(tuple(results))),
     ):
         (PLACE / file).write_text(content)
-        _say(f"{'' if file != 'result.json' else chr(10)}written: {PLACE / file}")
+        _say(f"written: {PLACE / file}")
+    if options.readme:
+        _show(summary(tuple(results)))
     return int(any(claim.holds(result.rounds) is False for result in results for claim in result.row.claims))
 
 
@@ -53,7 +57,15 @@ def _options() -> Namespace:
     parser.add_argument("--rounds", type=int, help="how often each command of a row is run, after once to warm up")
     parser.add_argument("--quick", action="store_true", help="less of everything: a few minutes")
     parser.add_argument("--no-peers", action="store_true", help="only ours and the floors")
+    parser.add_argument("--readme", action="store_true", help="put a short table into README.md")
     return parser.parse_args()
+
+
+def _show(table: str) -> None:
+    readme = ROOT / "README.md"
+    before, begin, rest = readme.read_text().partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    readme.write_text(f"{before}{begin}\n{table}{end}{after}")
 
 
 def _environ(scratch: Path) -> dict[str, str]:

@@ -13,7 +13,7 @@ from attrs import frozen
 
 from benchmarks.clock import Figure
 from benchmarks.ground import MIB
-from benchmarks.rows import Claim, Round, Row
+from benchmarks.rows import OURS, Claim, Round, Row
 
 _WORDS = {True: "holds", False: "FAILS", None: "not measured"}
 _BAR, _LINE, _LEFT, _WIDTH = 14, 20, 190, 760
@@ -67,13 +67,18 @@ def text(result: Result) -> str:
 
 def markdown(results: tuple[Result, ...]) -> str:
     """Return one table of all claims."""
-    facts = machine()
-    head = (
-        f"Taken on {facts['date']}: {facts['cpu']}, {facts['cores']} cores, Linux {facts['kernel']}, "
-        f"Python {facts['python']}; medians of ratios taken round by round.\n\n"
-        "| what | compared | measured | target |\n| --- | --- | --- | --- |"
-    )
-    return "\n".join([head, *(line for result in results for line in _claimed(result))]) + "\n"
+    head = ["| what | compared | measured | target |", "| --- | --- | --- | --- |"]
+    return "\n".join([_taken(), "", *head, *(line for result in results for line in _claimed(result))]) + "\n"
+
+
+def summary(results: tuple[Result, ...]) -> str:
+    """Return a short table: what ours took in the median, and what others took."""
+    lines = ["| what | Capsula | beside it |", "| --- | --- | --- |"]
+    for result in results:
+        medians = {name: median(result.of(name, result.row.figure)) for name in result.names}
+        ours, *others = (f"{name} {_shown(value)}" for name, value in medians.items())
+        lines.append(f"| {result.row.title} | {ours.removeprefix(f'{OURS} ')} | {', '.join(others)} |")
+    return "\n".join([_taken(), "", *lines]) + "\n"
 
 
 def document(results: tuple[Result, ...]) -> str:
@@ -119,6 +124,14 @@ def picture(results: tuple[Result, ...]) -> str:
             ]
     top = f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH}" height="{y + _LINE}" font-family="sans-serif" '
     return "\n".join([f'{top}font-size="12">', '<rect width="100%" height="100%" fill="white"/>', *shapes, "</svg>"])
+
+
+def _taken() -> str:
+    facts = machine()
+    return (
+        f"Taken on {facts['date']} with {facts['cores']} cores of an {facts['cpu']}, Linux {facts['kernel']}, "
+        f"Python {facts['python']}: medians of rounds in which each runs once."
+    )
 
 
 def _line(result: Result, name: str) -> str:

@@ -5,8 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from capsula.collectors.files import collect
+from capsula.core.config import Config, Surroundings
+from capsula.core.digest import file_facts
 from capsula.core.effect import Remember
+from capsula.core.fault import Json
+from capsula.core.fragment import Fragment
 from capsula.core.hashes import recalled, remembering
+from capsula.core.settings import CaptureSettings, FileSettings, Settings
 
 MIB = 1024 * 1024
 MINUTE = 60 * 10**9
@@ -37,6 +43,23 @@ def test_the_hash_of_a_file_that_is_as_it_was_is_recalled(file: Path, tmp_path: 
 
     assert recalled(tmp_path, file.stat(), "sha256") == "ab12"
     assert recalled(tmp_path, file.stat(), "sha1") is None
+
+
+def test_a_file_whose_hash_is_recalled_is_not_read(file: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache" / "capsula"
+    cache.mkdir(parents=True)
+    remembered(cache, file)
+    settings = Settings(capture=CaptureSettings(files={"file": FileSettings(hash="sha256")}))
+    environ = {"XDG_CACHE_HOME": str(cache.parent)}
+
+    answer = collect(Config(tmp_path, settings, Surroundings(tmp_path, environ, (), "python")))
+
+    facts: Json = {"file": {"hash_algorithm": "sha256", "file_hash": "ab12", "size": MIB}}
+    assert answer.unwrap() == Fragment(facts)
+
+
+def test_of_a_file_that_was_changed_just_now_no_hash_is_to_be_remembered(file: Path, tmp_path: Path) -> None:
+    assert file_facts(file, "sha256", tmp_path).unwrap().effects == ()
 
 
 @pytest.mark.parametrize("kept", [False, True])
