@@ -19,6 +19,8 @@ from capsula.effects.files import created, folders, removed_unless_whole
 
 _CANNOT_SHARE = {EBADF, EINVAL, ENOSYS, ENOTSUP, EOPNOTSUPP, EPERM, EXDEV}
 _CHUNK = 8 * 1024 * 1024
+_SMALL = 64 * 1024
+"""Bytes that are read at once sooner than the system is asked to copy them."""
 _WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)  # opening a FIFO waits for a writer
 _STAT_BLOCK = 512
 
@@ -75,8 +77,16 @@ def _kept(effect: Keep, target: Path, source: int) -> Answer:
 def _copied(
     source: int, destination: int, before: os.stat_result, algorithm: HashAlgorithm | None
 ) -> tuple[str | None, int]:
-    """Copy, and hash behind the copy what stands in the destination: what is hashed is what is kept."""
+    """Copy, and hash behind the copy what stands in the destination: what is hashed is what is kept.
+
+    Of a small file the bytes that are hashed are those that are written.
+    """
     digest = hasher(algorithm) if algorithm else None
+    content = os.pread(source, before.st_size, 0) if before.st_size <= _SMALL and not _has_holes(before) else b""
+    if content and len(content) == before.st_size:
+        if digest:
+            digest.update(content)
+        return digest.hexdigest() if digest else None, _all_written(destination, content)
     position = 0
     copied = _positions(source, destination, before)
     for arrived in copied if before.st_size <= _CHUNK else _ahead(copied):
@@ -91,7 +101,7 @@ def _positions(source: int, destination: int, before: os.stat_result) -> Iterato
     """Copy chunk by chunk as far as the file was long at first, and tell each time how far it stands."""
     size = before.st_size
     position = 0
-    if before.st_blocks * _STAT_BLOCK < size:
+    if _has_holes(before):
         os.ftruncate(destination, size)
     while position < size:
         start, end = _data(source, position, before)
@@ -108,9 +118,13 @@ def _positions(source: int, destination: int, before: os.stat_result) -> Iterato
     os.ftruncate(destination, position)
 
 
+def _has_holes(status: os.stat_result) -> bool:
+    return status.st_blocks * _STAT_BLOCK < status.st_size
+
+
 def _data(source: int, position: int, before: os.stat_result) -> tuple[int, int]:
     """Return from where to where the next data of a file stand; its offset is then there, or where it was."""
-    if before.st_blocks * _STAT_BLOCK >= before.st_size:
+    if not _has_holes(before):
         return position, before.st_size
     try:
         start = os.lseek(source, position, os.SEEK_DATA)

@@ -37,7 +37,7 @@ def facts(origin: Path, content: bytes) -> dict[str, Json]:
     }
 
 
-@pytest.mark.parametrize("size", [0, 1, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 17 * MIB])
+@pytest.mark.parametrize("size", [0, 1, MIB // 16, MIB // 16 + 1, 8 * MIB - 1, 8 * MIB, 8 * MIB + 1, 17 * MIB])
 def test_a_file_is_kept_and_hashed_whatever_its_size(size: int, tmp_path: Path) -> None:
     content = os.urandom(size)
     origin = tmp_path / "origin"
