@@ -5,7 +5,7 @@ pattern is bounded, or takes what no other hit of its keyword will look at again
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import chain
 
@@ -45,20 +45,26 @@ class Scan:
 
     def __init__(self, wish: DiscretionSettings | None = None) -> None:
         self._wish = wish
+        self._before = b""  # the end of what was given back: a secret may be known by what stands before it
         self._held = b""
 
     def fed(self, part: bytes) -> tuple[bytes, tuple[Finding, ...]]:
         """Return what is decided now, of this part and what was held back of those before."""
-        text = self._held + part
-        found = findings(text, self._wish)
-        cut = _decided(text, found)
-        self._held = text[cut:]
-        return text[:cut], tuple(it for it in found if it.end <= cut)
+        return self._given(part, _decided)
 
     def rest(self) -> tuple[bytes, tuple[Finding, ...]]:
         """Return what was held back: nothing comes after it."""
-        text, self._held = self._held, b""
-        return text, findings(text, self._wish)
+        return self._given(b"", lambda text, _: len(text))
+
+    def _given(
+        self, part: bytes, decided: Callable[[bytes, tuple[Finding, ...]], int]
+    ) -> tuple[bytes, tuple[Finding, ...]]:
+        text, start = self._before + self._held + part, len(self._before)
+        found = findings(text, self._wish)
+        cut = max(decided(text, found), start)
+        self._before, self._held = text[max(cut - LONGEST_NAME, 0) : cut], text[cut:]
+        fresh = (it for it in found if start < it.end <= cut)
+        return text[start:cut], tuple(Finding(it.rule, max(it.start - start, 0), it.end - start) for it in fresh)
 
 
 def scanned(parts: Iterable[bytes], wish: DiscretionSettings | None = None) -> Iterator[tuple[int, str]]:
@@ -100,49 +106,47 @@ def is_watched(name: str, value: str, wish: DiscretionSettings, *, is_variable: 
 _START = rb"(?:(?<![A-Za-z0-9+/])|(?<=\\[nrt]))"  # of a token that may stand in other base64; "\n" may be written out
 _WORD = rb"(?:(?<![\w-])|(?<=\\[nrt]))"
 
-_TOKENS: Mapping[str, tuple[tuple[bytes, int, bytes], ...]] = {
-    "aws": tuple((prefix, 0, _START + rb"A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9+/])") for prefix in (b"AKIA", b"ASIA")),
+_TOKENS: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
+    "aws": tuple((prefix, _START + rb"A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9+/])") for prefix in (b"AKIA", b"ASIA")),
     "github": (
-        *((b"gh%c_" % kind, 0, rb"gh[opusr]_[A-Za-z0-9]{36,255}") for kind in b"opusr"),
-        (b"github_pat_", 0, rb"github_pat_\w{22,255}"),
+        *((b"gh%c_" % kind, rb"gh[opusr]_[A-Za-z0-9]{36,255}") for kind in b"opusr"),
+        (b"github_pat_", rb"github_pat_\w{22,255}"),
     ),
-    "gitlab": ((b"glpat-", 0, rb"glpat-[\w-]{20,255}"),),
+    "gitlab": ((b"glpat-", rb"glpat-[\w-]{20,255}"),),
     "slack": (
-        (b"xox", 0, rb"xox[abeoprs]-[A-Za-z0-9-]{10,255}"),
-        (b"hooks.slack.com/services/", 0, rb"hooks\.slack\.com/services/([A-Za-z0-9/]{20,255})"),
+        (b"xox", rb"xox[abeoprs]-[A-Za-z0-9-]{10,255}"),
+        (b"hooks.slack.com/services/", rb"hooks\.slack\.com/services/([A-Za-z0-9/]{20,255})"),
     ),
-    "stripe": ((b"k_live_", 1, rb"[rs]k_live_[A-Za-z0-9]{16,255}"),),
+    "stripe": tuple((b"%ck_live_" % kind, rb"[rs]k_live_[A-Za-z0-9]{16,255}") for kind in b"rs"),
     "google": (
-        (b"AIza", 0, _START + rb"AIza[\w-]{35}(?![\w-])"),
-        (b"GOCSPX-", 0, rb"GOCSPX-[\w-]{28}"),
-        (b"ya29.", 0, rb"ya29\.[\w-]{20,2048}"),
+        (b"AIza", _START + rb"AIza[\w-]{35}(?![\w-])"),
+        (b"GOCSPX-", rb"GOCSPX-[\w-]{28}"),
+        (b"ya29.", rb"ya29\.[\w-]{20,2048}"),
     ),
-    "openai": ((b"sk-", 0, _WORD + rb"sk-(?:(?:proj|svcacct|admin)-[\w-]{20,255}|[A-Za-z0-9]{32,255})"),),
-    "anthropic": ((b"sk-ant-", 0, rb"sk-ant-[\w-]{20,255}"),),
-    "huggingface": ((b"hf_", 0, rb"hf_[A-Za-z0-9]{34,64}"),),
-    "npm": ((b"npm_", 0, rb"npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])"),),
-    "pypi": ((b"pypi-AgE", 0, rb"pypi-AgE[\w-]{16,1024}"),),
-    "sendgrid": ((b"SG.", 0, rb"SG\.[\w-]{16,32}\.[\w-]{32,64}"),),
-    "twilio": ((b"SK", 0, rb"(?<![A-Za-z0-9])SK[0-9a-f]{32}(?![0-9A-Za-z])"),),
-    "digitalocean": ((b"_v1_", 3, rb"do[opr]_v1_[0-9a-f]{64}"),),
-    "databricks": ((b"dapi", 0, rb"dapi[0-9a-f]{32}(?![0-9a-f])"),),
-    "docker": ((b"dckr_pat_", 0, rb"dckr_pat_[\w-]{20,255}"),),
-    "hashicorp": ((b"hvs.", 0, rb"hvs\.[\w-]{24,255}"),),
-    "azure": ((b"AccountKey=", 0, rb"AccountKey=([A-Za-z0-9+/]{40,255}={0,2})"),),
-    "jwt": ((b"eyJ", 0, _WORD + rb"eyJ[\w-]{8,}+\.eyJ[\w-]{8,}+\.[\w-]*"),),
+    "openai": ((b"sk-", _WORD + rb"sk-(?:(?:proj|svcacct|admin)-[\w-]{20,255}|[A-Za-z0-9]{32,255})"),),
+    "anthropic": ((b"sk-ant-", rb"sk-ant-[\w-]{20,255}"),),
+    "huggingface": ((b"hf_", rb"hf_[A-Za-z0-9]{34,64}"),),
+    "npm": ((b"npm_", rb"npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])"),),
+    "pypi": ((b"pypi-AgE", rb"pypi-AgE[\w-]{16,1024}"),),
+    "sendgrid": ((b"SG.", rb"SG\.[\w-]{16,32}\.[\w-]{32,64}"),),
+    "twilio": ((b"SK", rb"(?<![A-Za-z0-9])SK[0-9a-f]{32}(?![0-9A-Za-z])"),),
+    "digitalocean": tuple((b"do%c_v1_" % kind, rb"do[opr]_v1_[0-9a-f]{64}") for kind in b"opr"),
+    "databricks": ((b"dapi", rb"dapi[0-9a-f]{32}(?![0-9a-f])"),),
+    "docker": ((b"dckr_pat_", rb"dckr_pat_[\w-]{20,255}"),),
+    "hashicorp": ((b"hvs.", rb"hvs\.[\w-]{24,255}"),),
+    "azure": ((b"AccountKey=", rb"AccountKey=([A-Za-z0-9+/]{40,255}={0,2})"),),
+    "jwt": ((b"eyJ", _WORD + rb"eyJ[\w-]{8,}+\.eyJ[\w-]{8,}+\.[\w-]*"),),
     "private-key": (
         (
             b" PRIVATE KEY",
-            0,
             rb" PRIVATE KEY(?: BLOCK)?-----((?:\\[nr]|[\s\"'+,\\])*(?:[A-Z][\w-]+:|[A-Za-z0-9+/=]{16})"
             rb"(?:[^-\0]|-(?!----)){,%d})" % LONGEST_KEY,
         ),
     ),
     "authorization": (
-        (b"bearer ", 0, rb"(?i:bearer) +([\w.~+/-]{12,4096}={0,2})"),
+        (b"bearer ", rb"(?i:bearer) +([\w.~+/-]{12,4096}={0,2})"),
         (
             b"authorization",
-            0,
             (
                 rb"(?i:authorization)\\?[\"']?[ \t]?[:=][ \t]?\\?[\"']?"
                 rb"(?i:basic|token|bearer) +([^\s\"'\\\0<{$%*][^\s\"'\\\0]{3,4096})"
@@ -152,15 +156,15 @@ _TOKENS: Mapping[str, tuple[tuple[bytes, int, bytes], ...]] = {
     "url-password": (
         (
             b"://",
-            0,
             (
-                rb"://(?:[^\s/?#\"'<>\\\0@:]{0,256}+:(?!pass(?:word|wd)?[@\]])([^\s/?#\"'<>\\\0$*%{\[][^\s/?#\"'<>\\\0]{0,255})"
+                rb"://(?:[^\s/?#\"'<>\\\0@:]{0,256}+:(?!pass(?:word|wd)?[@\]])"
+                rb"([^\s/?#\"'<>\\\0$*%{\[][^\s/?#\"'<>\\\0]{0,255})"
                 rb"|([^\s/?#\"'<>\\\0@:.]{20,256}+))@"
             ),
         ),
     ),
 }  # fmt: skip
-"""By rule: a keyword, how far behind the beginning of the pattern it stands, and the pattern; group 1 is the secret."""
+"""By rule: the keywords that its patterns begin with, and the patterns; group 1, or the whole, is the secret."""
 
 _NAMES = (
     *(b"token", b"secret", b"password", b"passwd", b"passphrase", b"credentials", b"credential"),
@@ -171,7 +175,7 @@ RULES: tuple[str, ...] = (*_TOKENS, "named")
 """The names of all rules."""
 
 _IN_ANY_CASE = (*_NAMES, b"bearer ", b"authorization")
-_KEYWORDS = tuple(keyword for shapes in _TOKENS.values() for keyword, _, _ in shapes)
+_KEYWORDS = (b"-----BEGIN", *(keyword for shapes in _TOKENS.values() for keyword, _ in shapes))
 _ALL_KEYWORDS = (*_KEYWORDS, *_NAMES)
 _LONGEST_KEYWORD = max(map(len, _ALL_KEYWORDS))
 _NAME_CHARACTERS = b"abcdefghijklmnopqrstuvwxyz0123456789_-"
@@ -182,11 +186,11 @@ _DELIMITED = rb"[^\s\"'`,;&()\[\]{}<>|\\\0]"
 def _tokens(text: bytes, lower: bytes, wish: DiscretionSettings) -> Iterator[Finding]:
     for rule, shapes in _TOKENS.items():
         if wish.watches(rule):
-            for keyword, behind, pattern in shapes:
+            for keyword, pattern in shapes:
                 searched = lower if keyword in _IN_ANY_CASE else text
                 hit = searched.find(keyword)
                 while hit >= 0:
-                    match = _compiled(pattern).match(text, max(hit - behind, 0))
+                    match = _compiled(pattern).match(text, hit)
                     if match:
                         start, end = match.span(match.lastindex or 0)
                         yield Finding(rule, start, end)
@@ -282,7 +286,7 @@ def _decided(text: bytes, found: tuple[Finding, ...]) -> int:
     if not any(keyword in tail for keyword in _KEYWORDS) and not any(name in tail.lower() for name in _IN_ANY_CASE):
         cut = len(text) - _begun(tail)
     key = text.rfind(b"-----BEGIN", 0, cut)
-    if key >= 0 and b"-----END" not in text[key:] and b" PRIVATE KEY" in text[key : key + LONGEST_NAME]:
+    if key >= 0 and b" PRIVATE KEY" in text[key : key + LONGEST_NAME] and text.find(b"-----END", key, cut) < 0:
         cut = key
     cut = max(cut, len(text) - LONGEST_KEY)
     around = next((it for it in found if it.start < cut < it.end), None)

@@ -1,0 +1,97 @@
+"""What stands in the place of a secret."""
+
+from typing import Any
+
+from capsula.core.fault import Fault
+from capsula.core.redaction import Passage, Redaction, exposures, is_redacted, redactions
+from capsula.core.settings import DiscretionSettings
+
+KEYED = Redaction(key=b"k" * 32)
+
+
+def mark(secret: str, rule: str = "named") -> str:
+    return KEYED.mark(rule, secret.encode()).decode()
+
+
+def test_marks_tell_one_secret_from_another_by_the_key_alone() -> None:
+    others = Redaction(key=b"l" * 32)
+
+    assert mark("one") == mark("one") != mark("two")
+    assert KEYED.mark("named", b"one") != others.mark("named", b"one")
+    assert Redaction().text("password=hunter2") == "password=[redacted named]"
+
+
+def test_a_document_keeps_all_but_its_secrets() -> None:
+    document: dict[str, Any] = {
+        "args": ["train", "--password", "hunter2", "--max-tokens", "256", "--api-key=s3cret", "pip==1.0"],
+        "kwargs": {"password": "p", "pin": 12, "token": {"type": "bytes", "length": 3, "base64": "AAAA"}},
+        "environment": {"digests": {"API_TOKEN": "5d41402a"}, "values": {"KEY": "swordfish", "LANG": "C"}},
+        "remote": "https://me:hunter2@host/x",
+        "odd": "password=hunter2 \udcff",
+        "hunter2 is no secret": [None, True, 1.5, "hunter2"],
+    }
+
+    discreet = KEYED.json(document)
+
+    assert discreet == {
+        **document,
+        "args": [
+            *("train", "--password", mark("hunter2"), "--max-tokens", "256"),
+            *(f"--api-key={mark('s3cret')}", "pip==1.0"),
+        ],
+        "kwargs": {
+            "password": mark("p"),
+            "pin": 12,
+            "token": {"type": "bytes", "length": 3, "base64": mark("AAAA")},
+        },
+        "environment": {
+            "digests": {"API_TOKEN": "5d41402a"},
+            "values": {"KEY": mark("swordfish"), "LANG": "C"},
+        },
+        "remote": f"https://me:{mark('hunter2', 'url-password')}@host/x",
+        "odd": f"password={mark('hunter2')} \udcff",
+    }
+
+
+def test_what_is_marked_is_not_marked_again() -> None:
+    document = {"args": ["--password", "hunter2"], "url": "https://me:hunter2@host", "secret": "hunter2"}
+
+    once = KEYED.json(document)
+
+    assert KEYED.json(once) == Redaction().json(once) == once
+
+
+def test_the_marks_of_a_document_are_listed_and_what_is_not_marked_is_told() -> None:
+    document: dict[str, Any] = {"a": {"password": mark("hunter2")}, "b": ["x", "password=hunter2"]}
+
+    assert list(redactions(document)) == [(("a", "password"), "named")]
+    assert exposures(document, DiscretionSettings()) == ((("b", "1"), "named"),)
+
+
+def test_a_fault_tells_no_secret() -> None:
+    fault = Fault("pre-capture", "`login --password hunter2` failed", "mend password=hunter2", ("a",))
+
+    assert Redaction().fault(fault) == Fault(
+        "pre-capture", "`login --password [redacted named]` failed", "mend password=[redacted named]", ("a",)
+    )
+
+
+def test_a_stream_is_marked_up_to_its_limit_and_its_digest_tells_the_rest() -> None:
+    limited = Redaction(DiscretionSettings(scan_limit=20), b"k" * 32)
+    passage, other = Passage(limited), Passage(limited)
+
+    log = b"".join((*passage.fed(memoryview(b"password=hunter2\npass")), *passage.fed(memoryview(b"word=hunter2\n"))))
+    other_log = b"".join(other.fed(memoryview(b"password=hunter2\npassword=hunter3\n")))
+
+    assert log + passage.rest() == f"password={mark('hunter2')}\npassword=hunter2\n".encode()
+    assert (passage.unscanned_from, is_redacted(log.decode())) == (20, True)
+    assert passage.digest is not None
+    assert (other_log != log, other.digest != passage.digest) == (True, True)
+
+
+def test_a_stream_without_secrets_has_no_digest() -> None:
+    passage = Passage(KEYED)
+
+    log = b"".join(passage.fed(memoryview(b"loss 0.1\n")))
+
+    assert (log + passage.rest(), passage.digest, passage.unscanned_from) == (b"loss 0.1\n", None, None)

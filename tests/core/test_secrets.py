@@ -1,0 +1,202 @@
+"""What is a secret in a text, and what only looks like one."""
+
+import os
+import random
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from capsula.core.secrets import RULES, Finding, Scan, findings, is_watched, scanned
+from capsula.core.settings import DiscretionSettings
+from tests.canaries import CANARIES
+
+DEFAULT = DiscretionSettings()
+
+NAMED = r"""
+DB_PASSWORD=swordfish
+export MY_API_KEY='swordfish'
+capsula --password hunter2
+capsula --api-key=abc123def
+{"password": "swordfish"}
+{\"token\": \"abc12345\"}
+login(user="me", password='hunter2')
+aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
+https://host/?token=abc123&more=1
+password: hunt-er22
+client_secret='hunter2'
+"""
+
+HARMLESS = """
+password = get_password()
+token = os.environ["TOKEN"]
+token = os.environ.get('GITHUB_TOKEN')
+self.token = token
+secret: str = field()
+"token": token,
+max_tokens=256 token_count=5 tokens/s = 123.4
+pad_token="[PAD]" eos_token='</s>'
+{"token": "hello", "score": 0.3}
+SecretStorage==3.3.3
+tokenize-rt==5.2.0
+"js-tokens": "^4.0.0", "csrf-token": "^1.0.0",
+5d41402abc4b2a76b9719d911017c592 sha512-oHTdEOrG9pYzGUXrE2JMMnOqLXXqY8eC2V7YvZC5p8o=
+123e4567-e89b-12d3-a456-426614174000
+password = "password"
+GOOGLE_APPLICATION_CREDENTIALS=/home/me/key.json
+--token TOKEN  the token to use
+password=None
+https://host:8080/a@b git@host:x https://user@host/x
+token_type = "Bearer"
+API_KEY = settings.API_KEY
+API_KEY=$SECRET
+passwd = x
+headers = f"Authorization: Bearer {token}"
+Token: "#ddd0c0",
+[redacted named 0123456789abcdef] password=[redacted named 0123456789abcdef]
+task-0123456789abcdef0123456789abcdef0123 disk-a
+-----BEGIN RSA PRIVATE KEY-----
+"""
+
+
+@pytest.mark.parametrize("rule", CANARIES)
+def test_each_rule_tells_its_secret_and_nothing_around_it(rule: str) -> None:
+    text, secret = CANARIES[rule]
+    whole = f"before {text} after\n"
+
+    (found,) = findings(whole.format(secret).encode())
+
+    start = whole.index("{}")
+    assert found == Finding(rule, start, start + len(secret))
+
+
+def test_every_rule_is_tried() -> None:
+    assert {*CANARIES} == {*RULES}
+
+
+@pytest.mark.parametrize("rule", CANARIES)
+def test_a_rule_that_is_turned_off_tells_nothing(rule: str) -> None:
+    text, secret = CANARIES[rule]
+
+    found = findings(text.format(secret).encode(), DiscretionSettings(rules={rule: False}))
+
+    assert rule not in {it.rule for it in found}
+
+
+@pytest.mark.parametrize("text", NAMED.strip().splitlines())
+def test_a_literal_behind_a_secret_name_is_a_secret(text: str) -> None:
+    assert [it.rule for it in findings(text.encode())] == ["named"]
+
+
+def test_a_name_that_is_allowed_has_no_secrets() -> None:
+    wish = DiscretionSettings(allow=("DB_PASSWORD", "api-key"))
+
+    assert findings(b"DB_PASSWORD=hunter2 --api-key=abc123def", wish) == ()
+
+
+@pytest.mark.parametrize("text", HARMLESS.strip().splitlines())
+def test_what_only_looks_like_a_secret_is_none(text: str) -> None:
+    assert findings(text.encode()) == ()
+
+
+def test_a_written_out_line_end_does_not_hide_a_token() -> None:
+    _, secret = CANARIES["openai"]
+
+    (found,) = findings(rf"'first\n{secret}\nlast'".encode())
+
+    assert found.rule == "openai"
+
+
+def test_the_sources_of_a_library_and_this_environment_raise_no_alarm() -> None:
+    library = Path(os.__file__).parent
+    modules = b"".join(file.read_bytes() for file in sorted((library / "json").glob("*.py")))
+    paths = "\n".join((*sys.path, *(str(file) for file in sorted(library.glob("*.py"))))).encode()
+    numbers = random.Random(1)
+    hashes = b"\n".join(numbers.randbytes(32).hex().encode() for _ in range(2000))
+
+    assert [findings(text) for text in (modules, paths, hashes)] == [(), (), ()]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
+def test_a_text_in_parts_has_the_secrets_of_the_whole(size: int) -> None:
+    lines = [text.format(secret) for text, secret in CANARIES.values()]
+    whole = ("progress 1\rprogress 2\r" + "\n".join(lines) + "\nno end: " + lines[0]).encode()
+    scan = Scan()
+
+    pieces = [scan.fed(whole[start : start + size]) for start in range(0, len(whole), size)]
+    pieces.append(scan.rest())
+
+    position, found = 0, []
+    for text, secrets in pieces:
+        found += [Finding(it.rule, position + it.start, position + it.end) for it in secrets]
+        position += len(text)
+    assert b"".join(text for text, _ in pieces) == whole
+    assert tuple(found) == findings(whole)
+
+
+def test_a_line_without_secrets_waits_for_no_end() -> None:
+    scan = Scan()
+
+    shown = [scan.fed(b"loading 1")[0], scan.fed(b"0 %; pass")[0], scan.fed(b"ed\n")[0]]
+
+    assert shown == [b"loading 1", b"0 %; ", b"passed\n"]
+
+
+def test_a_line_that_never_ends_does_not_wait_for_ever() -> None:
+    scan = Scan()
+    sent = b"token " + b"x" * 1_000_000
+
+    shown = b"".join(scan.fed(sent[start : start + 65536])[0] for start in range(0, len(sent), 65536))
+
+    assert len(sent) - len(shown) <= 2 * 16 * 1024
+
+
+def test_a_secret_is_told_by_its_line() -> None:
+    parts = [b"one\ntwo\npass", b"word=hunter2\n\n--tok", b"en abc123def\n"]
+
+    assert list(scanned(parts)) == [(3, "named"), (5, "named")]
+
+
+@pytest.mark.parametrize(
+    "unit", ["x", "token", "token=", "password: ", "://a:", "eyJ", "eyJaaaaaaaa.", "sk-", "SK", "ghp_", "--token "]
+)
+def test_twice_the_text_is_twice_the_work(unit: str) -> None:
+    def calls(length: int) -> int:
+        text = (unit * length)[:length].encode()
+        return _counted(lambda: findings(text))
+
+    assert calls(20_000) <= 2.2 * calls(10_000) + 100
+
+
+@pytest.mark.parametrize("name", ["password", "--api-key", "MY_TOKEN", "db_credentials", "clientSecret"])
+def test_a_value_by_its_name(name: str) -> None:
+    assert is_watched(name, "swordfish", DEFAULT)
+    assert not is_watched(name, "swordfish", DiscretionSettings(allow=(name,)))
+    assert not is_watched(name, "/home/me/file", DEFAULT)
+    assert not is_watched(name, "", DEFAULT)
+
+
+def test_a_number_is_a_secret_for_passwords_alone() -> None:
+    assert [is_watched(name, "256", DEFAULT) for name in ("max_tokens", "password")] == [False, True]
+
+
+def test_a_key_is_a_secret_of_the_environment_alone() -> None:
+    assert is_watched("KEY", "swordfish", DEFAULT, is_variable=True)
+    assert not is_watched("key", "swordfish", DEFAULT)
+
+
+def _counted(work: Callable[[], object]) -> int:
+    """Return how many functions are called, of Python and of C."""
+    count = 0
+
+    def note(frame: object, event: str, argument: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    sys.setprofile(note)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+    return count
