@@ -55,6 +55,11 @@ class Console:
         if not self.quiet and self._stderr.isatty():
             self._say(text, "dim")
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether somebody sees what is said, as it is said, and wants it."""
+        return not self.quiet and self._stderr.isatty() and self._environ.get("TERM") != "dumb"
+
     def faults(self, faults: Iterable[Fault]) -> None:
         """Say each fault in a line of its own, unless told to be quiet."""
         if not self.quiet:

@@ -2,20 +2,24 @@
 
 import json
 import os
+import shlex
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
 from returns.result import Success
 
 from capsula.cli.console import Console, Style, safe
 from capsula.cli.main import USAGE
+from capsula.cli.progress import progress
 from capsula.core.fault import Json
 from capsula.core.naming import memorable
 from capsula.core.step import Plan, Step
 from capsula.effects.manifest import integrity
 from capsula.flows.blueprint import Blueprint, Wish, blueprint, plan
 from capsula.flows.inspect import inspected, named
+from capsula.flows.monitor import STDOUT
 from capsula.flows.reproduce import Reproduction, discarded, fresh_place, reproduce
 from capsula.reproduction.comparison import Grade
 from capsula.reproduction.verdict import Verdict, blocked, exit_status, lines
@@ -32,6 +36,7 @@ examples:
   capsula reproduce --plan brave-otter     only say what would be done
   capsula reproduce --repeat 3 @           repeat the newest run three times, to see whether it is deterministic
   capsula reproduce --require identical @  be content with nothing less
+  capsula reproduce --stdin data.txt @     give it the standard input, which no capsule holds
 
 The work tree, the index and the refs of your repositories are never touched; nothing is run in them.
 
@@ -51,6 +56,9 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--repeat", type=_count, default=1, metavar="N", help="how often to run it (default: 1)")
     parser.add_argument(
         "--input", type=_pair, action="append", default=[], metavar="PATH=FILE", help="a file to use as PATH"
+    )
+    parser.add_argument(
+        "--stdin", type=_file, metavar="FILE", help="what it reads as its standard input (default: nothing)"
     )
     parser.add_argument("--anyway", action="store_true", help="run it although files, or its very Python, are missing")
     parser.add_argument("--no-rebuild", action="store_true", help="use the Python environment that is here")
@@ -75,6 +83,7 @@ def run(options: Namespace, console: Console) -> int:
         offline=options.offline,
         fetch=options.fetch,
         anyway=options.anyway,
+        stdin=options.stdin and surroundings.cwd / options.stdin,
     )
     directory = entry.unwrap().directory
     changed = integrity(directory)
@@ -125,8 +134,8 @@ def _reproduced(it: Blueprint, wish: Wish, place: Path, options: Namespace, cons
     places = [
         place if number == 1 else place.with_name(f"{place.name}.{number}") for number in range(1, options.repeat + 1)
     ]
-    console.note("restoring the source and the environment, then running; the first time this may take a while")
-    answer = reproduce(it, wish, places, here, console.report)
+    with progress(console) as report:
+        answer = reproduce(it, wish, places, here, report)
     if not isinstance(answer, Success):
         console.mistakes((answer.failure(),))
         return UNTRUSTED
@@ -147,12 +156,27 @@ def _tell(verdict: Verdict, reproduction: Reproduction | None, options: Namespac
     console.out(console.paint(first, "green" if status == 0 else "red"))
     for line in rest:
         console.out(line)
+    for line in _advice(verdict, reproduction, options):
+        console.out(safe(line))
     for replay in reproduction.replays if reproduction else ():
         if replay.capsule:
             console.out(f"replay: {memorable(replay.capsule.header.id)}  {safe(str(replay.capsule.directory))}")
     for place in reproduction.workspaces if reproduction and not options.discard else ():
         console.out(f"in: {safe(str(place))}")
     return status
+
+
+def _advice(verdict: Verdict, reproduction: Reproduction | None, options: Namespace) -> Iterator[str]:
+    """Yield how to learn more of what differs."""
+    replay = reproduction.replays[0].capsule if reproduction and reproduction.replays else None
+    if verdict.grade is not Grade.DIFFERENT or not reproduction or not replay:
+        return
+    if verdict.stdout and verdict.stdout.grade is Grade.DIFFERENT:
+        logs = (str(directory / STDOUT) for directory in (reproduction.origin, replay.directory))
+        yield f"to see it: {shlex.join(('diff', *logs))}"
+    if options.repeat == 1:
+        again = shlex.join(("capsula", "reproduce", "--repeat", "2", options.capsule))
+        yield f"to see whether it differs from run to run by itself: {again}"
 
 
 def _account(reproduction: Reproduction | None, options: Namespace) -> dict[str, Json]:
@@ -186,6 +210,12 @@ def _count(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 1000:
         raise ArgumentTypeError(f"{text!r} is no number from 1 to 1000")
     return int(text)
+
+
+def _file(text: str) -> Path:
+    if not Path(text).is_file():
+        raise ArgumentTypeError(f"{text!r} is no file")
+    return Path(text)
 
 
 def _pair(text: str) -> tuple[str, Path]:

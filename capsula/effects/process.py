@@ -11,7 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
 
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Result, Success, safe
 
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.redaction import Redaction
@@ -98,6 +98,25 @@ def hidden() -> Iterator[None]:
             os.dup2(original, descriptor)
             os.close(original)
         os.close(nowhere)
+
+
+@contextmanager
+def fed(file: Path) -> Iterator[None]:
+    """Let what runs in here read a file as its standard input."""
+    kept = safe(exceptions=(OSError,))(os.dup)(0).value_or(None)  # none if it was closed
+    given = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.dup2(given, 0)
+        os.set_inheritable(0, True)
+        yield
+    finally:
+        if kept is None:
+            os.close(0)
+        else:
+            os.dup2(kept, 0)
+            os.close(kept)
+        if given != 0:
+            os.close(given)
 
 
 def die_as(outcome: Outcome) -> NoReturn:

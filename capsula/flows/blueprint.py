@@ -60,6 +60,8 @@ class Wish:
     """Whether a recorded remote may be asked for a commit that is not here."""
     anyway: bool = False
     """Whether to run although something is missing."""
+    stdin: Path | None = None
+    """The file that it is to read as its standard input."""
 
 
 @frozen
@@ -208,7 +210,7 @@ def plan(it: Blueprint, surroundings: Surroundings, wish: Wish, place: Path) -> 
             *(_input_step(each, it, wish) for each in it.inputs),
             _environment_step(recipe, prospect, wish),
             it.variables.within(environment).step,
-            _run_step(it, it.replay(place, environment)),
+            _run_step(it, it.replay(place, environment), wish),
             _compare_step(it),
         )
     )
@@ -230,11 +232,23 @@ def _source_steps(it: Blueprint, wish: Wish) -> list[Step]:
         if ignored:
             why = "what git ignores is no source; declare in [capture.files] what the run reads of it"
             steps.append(
-                Step(Phase.SOURCE, f"leave out {len(ignored)} ignored files", "approximate", why, _shortened(ignored))
+                Step(
+                    Phase.SOURCE,
+                    f"leave out {_counted(len(ignored), 'ignored file')}",
+                    "approximate",
+                    why,
+                    _shortened(ignored),
+                )
             )
         made = _texts(tree.get("directories"))
         if made:
-            steps.append(Step(Phase.DIRECTORIES, f"make {len(made)} directories", details=_shortened(made)))
+            steps.append(
+                Step(
+                    Phase.DIRECTORIES,
+                    f"make {_counted(len(made), 'directory', 'directories')}",
+                    details=_shortened(made),
+                )
+            )
     return steps
 
 
@@ -249,7 +263,7 @@ def _source_step(name: str, tree: Mapping[str, Json], wish: Wish) -> Step:
     head = tree.get("head")
     changed, deleted, patches = _rows(tree.get("overlay")), _texts(tree.get("deleted")), _texts(tree.get("patches"))
     base = f"commit {str(head)[:7]}" if head else "all files"
-    rest = f"{len(changed)} kept and {len(deleted)} deleted files"
+    rest = f"{len(changed)} kept and {_counted(len(deleted), 'deleted file')}"
     files = (
         *(f"write {row.get('path')}" for row in changed),
         *(f"remove {path}" for path in deleted),
@@ -340,10 +354,11 @@ def _environment_step(recipe: Recipe | None, prospect: Prospect | None, wish: Wi
     return building.step(recipe, prospect, anyway=wish.anyway)
 
 
-def _run_step(it: Blueprint, replay: command.Replay) -> Step:
+def _run_step(it: Blueprint, replay: command.Replay, wish: Wish) -> Step:
     kind = part(it.documents[BEFORE], "command", "stdin")
-    lost = kind in UNRECORDED
-    why = f"its standard input was a {kind}, which was not recorded; it will be empty" if lost else ""
+    lost = kind in UNRECORDED or wish.stdin is not None
+    given = f"from {wish.stdin}, as you say" if wish.stdin else "it will be empty, unless you give it with --stdin FILE"
+    why = f"its standard input was a {kind}, which was not recorded; {given}" if lost else ""
     secret = tuple(word for word in it.argv if is_redacted(word))
     if secret:
         told = f"not recorded, and impossible to guess: {', '.join(secret)}"
@@ -356,7 +371,7 @@ def _run_step(it: Blueprint, replay: command.Replay) -> Step:
 def _compare_step(it: Blueprint) -> Step:
     names = [*_table(it.result.get("files")), *_table(it.result.get("outputs"))]
     ending = f"what {it.function} returned or raised" if it.function else "the exit status, stdout"
-    return Step(Phase.COMPARE, f"compare {ending} and {len(names)} files", details=_shortened(names))
+    return Step(Phase.COMPARE, f"compare {ending} and {_counted(len(names), 'file')}", details=_shortened(names))
 
 
 def _argv(before: Document) -> tuple[str, ...]:
@@ -389,6 +404,10 @@ def _rows(value: Json) -> list[Mapping[str, Json]]:
 
 def _texts(value: Json) -> tuple[str, ...]:
     return tuple(part for part in value if isinstance(part, str)) if isinstance(value, list) else ()
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or f'{one}s'}"
 
 
 def _shortened(names: Sequence[str]) -> tuple[str, ...]:

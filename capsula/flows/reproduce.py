@@ -18,7 +18,7 @@ from capsula.core.report import Report, silent
 from capsula.core.settings import Settings
 from capsula.effects.environments import Environment, built
 from capsula.effects.perform import performed
-from capsula.effects.process import hidden
+from capsula.effects.process import fed, hidden
 from capsula.effects.restore import Restored
 from capsula.effects.restore import restored as source_restored
 from capsula.effects.surroundings import stream_kind
@@ -50,6 +50,8 @@ class Reproduction:
     """What came of it."""
 
     verdict: Verdict
+    origin: Path
+    """The capsule of the recorded run."""
     workspaces: tuple[Path, ...]
     replays: tuple[Monitored, ...]
 
@@ -67,28 +69,35 @@ def reproduce(
     for place in places:
         if place.exists() and not (place.is_dir() and not any(place.iterdir())):
             occupied = Fault("occupied", f"{place} is not empty", "name a directory that is, or that is not there")
-            return Success(Reproduction(blocked([str(occupied)]), tuple(made), ()))
+            return Success(_blocked(it, occupied, made))
         made.append(place)
-        report("restoring", place=str(place))
+        report("restoring", place=str(place), files=_files(it))
         answer = _workspace(it, wish, place, surroundings, report)
         if not isinstance(answer, Success):
             fault = answer.failure()
-            return Failure(fault) if fault.kind == "integrity" else Success(_blocked(fault, made))
+            return Failure(fault) if fault.kind == "integrity" else Success(_blocked(it, fault, made))
         workspace = answer.unwrap()
-        report("running", command=it.argv)
-        replays.append(_replay(it, workspace, surroundings, report))
+        turn = f", {len(made)} of {len(places)}" if len(places) > 1 else ""
+        report("running", command=it.argv, turn=turn, is_seen=_is_seen_as_then(it))
+        replays.append(_replay(it, wish, workspace, surroundings, report))
         suspects = (
             *workspace.drift,
             *_suspects(it, workspace),
             *context_suspects(it, replays[-1]),
-            *_lost(it),
+            *_lost(it, wish),
         )
+    report("comparing")
     runs = tuple(replay.monitored for replay in replays)
-    return Success(Reproduction(judgement(it, replays, suspects), tuple(places), runs))
+    return Success(Reproduction(judgement(it, replays, suspects), it.capsule, tuple(places), runs))
 
 
-def _blocked(fault: Fault, made: Sequence[Path]) -> Reproduction:
-    return Reproduction(blocked([str(fault)]), tuple(made), ())
+def _files(it: Blueprint) -> int:
+    counts = (part(tree, "files") for tree in it.source.values())
+    return sum(count for count in counts if isinstance(count, int))
+
+
+def _blocked(it: Blueprint, fault: Fault, made: Sequence[Path]) -> Reproduction:
+    return Reproduction(blocked([str(fault)]), it.capsule, tuple(made), ())
 
 
 def fresh_place(it: Blueprint, surroundings: Surroundings) -> Result[Path, Fault]:
@@ -216,7 +225,7 @@ def _copied(origin: Path, target: Path, place: Path) -> None:
             raise _MissingError(str(answer.failure()))
 
 
-def _replay(it: Blueprint, workspace: Workspace, surroundings: Surroundings, report: Report) -> Replay:
+def _replay(it: Blueprint, wish: Wish, workspace: Workspace, surroundings: Surroundings, report: Report) -> Replay:
     environment = workspace.environment
     directory = environment.directory if environment else None
     words, variables = it.replay(workspace.directory, directory), it.variables.within(directory)
@@ -232,7 +241,8 @@ def _replay(it: Blueprint, workspace: Workspace, surroundings: Surroundings, rep
     capture = evolve(settings.capture, pre_capture_commands=(), files=files)
     own_vault = settings.vault_directory
     settings = evolve(settings, vault_directory=str(it.vault), capture=capture)
-    with nullcontext() if _is_seen_as_then(it) else hidden():
+    given = _stdin(it, wish)
+    with nullcontext() if _is_seen_as_then(it) else hidden(), fed(given) if given else nullcontext():
         origin = Origin(it.id, it.capsule.name, seed)
         monitored = monitor(Config(workspace.root, settings, here), items, origin=origin, report=report)
     calls = _calls(workspace.root / own_vault) if it.function else ()
@@ -242,6 +252,12 @@ def _replay(it: Blueprint, workspace: Workspace, surroundings: Surroundings, rep
 def _calls(vault: Path) -> tuple[Inspected, ...]:
     """Return the calls that were recorded in a vault, in their order."""
     return tuple(inspected(entry) for entry in reversed(capsules(vault).value_or(())))
+
+
+def _stdin(it: Blueprint, wish: Wish) -> Path | None:
+    """Return what is read as the standard input: nothing by default; none for what a person typed, and may again."""
+    kind = part(it.documents[BEFORE], "command", "stdin")
+    return wish.stdin or (None if kind == "terminal" else Path(os.devnull))
 
 
 def _is_seen_as_then(it: Blueprint) -> bool:
@@ -263,11 +279,13 @@ def _suspects(it: Blueprint, workspace: Workspace) -> tuple[Suspect, ...]:
     )
 
 
-def _lost(it: Blueprint) -> tuple[Suspect, ...]:
+def _lost(it: Blueprint, wish: Wish) -> tuple[Suspect, ...]:
     """Return what the plan said would not be as it was."""
     why = it.variables.step.why
     kind = part(it.documents[BEFORE], "command", "stdin")
+    is_lost = wish.stdin or kind in UNRECORDED
+    told = "as you gave it" if wish.stdin else f"empty, and was a {kind}: give it with --stdin FILE"
     return (
         *((Suspect("environment", why),) if why else ()),
-        *((Suspect("inputs", f"standard input was a {kind}, and is empty"),) if kind in UNRECORDED else ()),
+        *((Suspect("inputs", f"standard input is {told}"),) if is_lost else ()),
     )

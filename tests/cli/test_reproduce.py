@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pty
 import shutil
 import subprocess
 import sys
@@ -238,7 +239,7 @@ def test_ignored_files_that_are_left_out_are_told(project: Path) -> None:
     done = capsula("reproduce", "--plan", "--no-rebuild", capsule.name, cwd=project)
 
     assert done.returncode == 0
-    assert "leave out 1 ignored files" in done.stdout
+    assert "leave out 1 ignored file" in done.stdout
     assert "data.bin" in done.stdout
 
 
@@ -503,7 +504,9 @@ def test_a_machine_that_is_not_as_it_was_is_suspected(project: Path) -> None:
     assert (account["verdict"], suspects) == (("identical", []) if one_processor else ("different", ["determinism"]))
 
 
-def test_input_that_was_not_recorded_is_suspected(project: Path) -> None:
+@pytest.fixture
+def fed(project: Path) -> Path:
+    """The capsule of a run that read its standard input."""
     subprocess.run(
         [sys.executable, "-P", "-m", "capsula", "monitor", "cat"],
         cwd=project,
@@ -512,11 +515,95 @@ def test_input_that_was_not_recorded_is_suspected(project: Path) -> None:
         check=True,
         capture_output=True,
     )
+    return capsules(project)[-1]
 
-    status, account = reproduced(project)
+
+def test_input_that_was_not_recorded_is_suspected(project: Path, fed: Path) -> None:
+    status, account = reproduced(project, fed.name)
 
     assert (status, account["verdict"]) == (1, "different")
-    assert account["context"]["suspects"] == [{"facet": "inputs", "reason": "standard input was a pipe, and is empty"}]
+    reason = "standard input is empty, and was a pipe: give it with --stdin FILE"
+    assert account["context"]["suspects"] == [{"facet": "inputs", "reason": reason}]
+
+
+def test_input_that_was_not_recorded_can_be_given(project: Path, fed: Path, tmp_path: Path) -> None:
+    (tmp_path / "given").write_text("given")
+
+    status, account = reproduced(project, "--stdin", str(tmp_path / "given"), fed.name)
+
+    assert (status, account["verdict"]) == (0, "identical")
+    assert account["context"]["suspects"] == [{"facet": "inputs", "reason": "standard input is as you gave it"}]
+    assert document(Path(account["replays"][0]), "pre-run-info.json")["command"]["stdin"] == "file"
+
+
+def test_what_is_typed_into_a_reproduction_is_no_input_of_the_run(project: Path) -> None:
+    capsule = record(project, "cat")
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "capsula", "reproduce", "--no-rebuild", capsule.name],
+        cwd=project,
+        env=environment(**caching(project)),
+        input="not for it",
+        text=True,
+        capture_output=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stdout.splitlines()[0]) == (
+        0,
+        "identical: exit status, stdout; no output files known",
+    )
+
+
+def test_of_what_differs_one_learns_how_to_see_more(project: Path) -> None:
+    capsule = record(project, sys.executable, "-c", "import time; print('at', time.time_ns())")
+
+    done = capsula("reproduce", "--no-rebuild", capsule.name, cwd=project, **caching(project))
+
+    replay = capsules(project)[-1]
+    assert done.stdout.splitlines()[:6] == [
+        "different: stdout",
+        done.stdout.splitlines()[1],
+        "judged: exit status, stdout; no output files known",
+        "context: exact",
+        f"to see it: diff {capsule}/stdout.log {replay}/stdout.log",
+        f"to see whether it differs from run to run by itself: capsula reproduce --repeat 2 {capsule.name}",
+    ]
+    assert ": line 1" in done.stdout.splitlines()[1]
+
+
+def test_the_directory_it_ran_in_makes_no_difference(project: Path) -> None:
+    script = "import os; print(os.getcwd()); open('where.xml', 'w').write(f'<source>{os.getcwd()}/a</source>')"
+    capsule = record(project, sys.executable, "-c", script)
+
+    status, account = reproduced(project, "--repeat", "2", capsule.name)
+
+    reason = "the same but for the directory it ran in"
+    assert (status, account["verdict"]) == (0, "equivalent")
+    assert [account["stdout"]["reason"], account["outputs"]["where.xml"]["reason"]] == [reason, reason]
+
+
+def test_on_a_terminal_one_sees_what_is_being_done(project: Path) -> None:
+    capsule = record(project)
+    ours, theirs = pty.openpty()
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "capsula", "reproduce", "--no-rebuild", "--json", capsule.name],
+        cwd=project,
+        env=environment(**caching(project), TERM="xterm"),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        check=False,
+    )
+
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode().split("\r\x1b[K")
+    os.close(ours)
+    assert json.loads(done.stdout)["verdict"] == "identical"
+    seen = list(dict.fromkeys(text.partition(" (")[0].partition(" /")[0] for text in shown))
+    assert seen == ["", "restoring 3 files", "running", "comparing"]
+    assert shown[-1] == ""
 
 
 def test_a_drawn_hash_seed_is_recorded_as_drawn_again_and_a_users_own_as_a_variable(project: Path) -> None:
