@@ -18,7 +18,7 @@ from capsula.effects.surroundings import surroundings
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import capture as captured
 from capsula.flows.capture import looked, preparations
-from capsula.flows.current import Open, current, is_doubtful
+from capsula.flows.current import Open, Unwatched, current, is_doubtful
 from capsula.flows.load import load as loaded
 
 Value = TypeVar("Value")
@@ -159,25 +159,27 @@ def warn(faults: Sequence[Fault], *, stacklevel: int) -> None:
     """Warn of faults once, and never raise: not even where warnings are errors."""
     if not faults:
         return
-    import warnings
-
     told = CapsulaWarning("; ".join(map(str, faults)))
-    try:
-        warnings.warn(told, stacklevel=stacklevel)
-    except Exception:  # the warning itself, or whatever a program shows its warnings with
-        _last_word(told)
+    with Unwatched():
+        try:
+            import warnings
+
+            warnings.warn(told, stacklevel=stacklevel)
+        except Exception:  # the warning itself, what a program shows it with, or an import while Python shuts down
+            _last_word(told)
 
 
 def _last_word(told: CapsulaWarning) -> None:
     if sys.stderr is not None:
-        with suppress(OSError, ValueError):  # it may be closed
+        with suppress(Exception):  # it may be closed, or the program's own
             sys.stderr.write(f"capsula: {told}\n")
 
 
 def _recorded(here: Open, name: str, value: object) -> tuple[Fault, ...]:
     if not here.directory.is_dir():  # it would be made again, and hold nothing else
         return (Fault("missing", f"{name} could not be recorded: {here.directory} is gone"),)
-    fragment = represented(value)
+    with Unwatched():
+        fragment = represented(value)
     written = records.record(here.directory, name, fragment.facts)
     return fragment.faults if isinstance(written, Success) else (*fragment.faults, written.failure())
 

@@ -21,6 +21,7 @@ from capsula.core.fault import Fault
 from capsula.core.run import Call
 from capsula.flows import current
 from capsula.flows.call import Opened, Wish, begun, configured, raised, returned
+from capsula.flows.current import Open
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -81,18 +82,32 @@ def monitor(
 def _decorated(function: Any, wish: Wish) -> Any:
     if isinstance(function, (classmethod, staticmethod)):
         return type(function)(_decorated(function.__func__, wish))
+    if isinstance(function, type):  # a function in its place could not be inherited from, nor be asked for instances
+        raise TypeError(f"capsula.monitor decorates functions, not classes; decorate {function.__name__}.__init__")
     if not callable(function):
         raise TypeError(f"capsula.monitor decorates functions, not {type(function).__name__} objects")
     recorder = _Recorder(function, wish)
-    if inspect.isasyncgenfunction(function):
+    if _is(inspect.isasyncgenfunction, function):
         wrapper = _async_generator_function(function, recorder)
-    elif inspect.iscoroutinefunction(function):
+    elif _is(inspect.iscoroutinefunction, function):
         wrapper = _coroutine_function(function, recorder)
-    elif inspect.isgeneratorfunction(function):
+    elif _is(inspect.isgeneratorfunction, function):
         wrapper = _generator_function(function, recorder)
     else:
         wrapper = _function(function, recorder)
+    vars(wrapper).update(_methods(function))
     return functools.wraps(function)(wrapper)
+
+
+def _is(kind: Callable[[object], bool], function: Callable[..., object]) -> bool:
+    """Tell whether a function is of a kind, or, of an object that is called, the function that then runs."""
+    return kind(function) or kind(type(_within(function)).__call__)
+
+
+def _methods(function: Callable[..., object]) -> dict[str, object]:
+    """Return what a callable object can do besides, as ``cache_clear`` of what ``functools.lru_cache`` returns."""
+    names = dict(inspect.getmembers(type(function), inspect.isroutine))
+    return {name: getattr(function, name) for name in names if not name.startswith("_")}
 
 
 def _function(function: Callable[..., object], recorder: "_Recorder") -> Callable[..., object]:
@@ -211,19 +226,21 @@ class _Recorder:
 
     def recording(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> "_Recording":
         """Open a capsule for a call, or tell why there is none."""
-        call = evolve(self._place, args=args, kwargs=kwargs)
-        answer = self._begun(call)
+        if current.is_unwatched():
+            return _Recording(None, self.wish, None)
+        answer = self._begun(args, kwargs)
         if isinstance(answer, Success):
             opened = answer.unwrap()
             warn(opened.faults, stacklevel=_CALLER)
-            return _Recording(opened, self.wish)
+            return _Recording(opened, self.wish, opened.open)
         if self.wish.strict:
             raise CapsulaError(answer.failure())
         warn(answer.failure(), stacklevel=_CALLER)
-        return _Recording(None, self.wish)
+        return _Recording(None, self.wish, None if sys.is_finalizing() else current.spare())
 
-    def _begun(self, call: Call) -> Result[Opened, tuple[Fault, ...]]:
+    def _begun(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Result[Opened, tuple[Fault, ...]]:
         try:
+            call = evolve(self._place, args=args, kwargs=kwargs)
             if not isinstance(self._config, Success):
                 self._config = configured(self.wish, call)
             return self._config.bind(lambda config: begun(config, self.wish, call))
@@ -234,10 +251,10 @@ class _Recorder:
 class _Recording:
     """Around one call: its capsule is open from entering to leaving, and tells how it was left."""
 
-    def __init__(self, opened: Opened | None, wish: Wish) -> None:
+    def __init__(self, opened: Opened | None, wish: Wish, innermost: Open | None) -> None:
         self._opened = opened
-        self._open = opened.open if opened else current.spare()
-        self.running: AbstractContextManager[None] = current.Running(self._open) if opened else nullcontext()
+        self._innermost = innermost
+        self.running: AbstractContextManager[None] = current.Running(opened.open) if opened else nullcontext()
         self._wish = wish
         self._value: object = None
         self._begun = perf_counter()
@@ -249,7 +266,7 @@ class _Recording:
 
     def innermost(self) -> AbstractContextManager[None]:
         """Return what makes this call the innermost one."""
-        return current.Innermost(self._open)
+        return current.Innermost(self._innermost) if self._innermost else nullcontext()
 
     def __enter__(self) -> "_Recording":
         return self
@@ -300,4 +317,6 @@ def _absolute(path: Path) -> Path:
 
 
 def _bug(bug: Exception) -> Fault:
+    if sys.is_finalizing():
+        return Fault("too late", "Python shuts down, and a call could not be recorded any more")
     return Fault("crashed", f"{type(bug).__name__}: {bug}", "this is a bug of Capsula; please report it")

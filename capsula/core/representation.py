@@ -1,11 +1,13 @@
 """Values of the user's program as facts: JSON as it is, all else as a type and a bounded ``repr``."""
 
 import math
+import sys
 from base64 import b64encode
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sized
 from itertools import islice
-from typing import TypeGuard, TypeVar
+from types import ModuleType
+from typing import Any, TypeGuard, TypeVar
 
 from capsula.core.fault import Fault, Json, KeyPath
 from capsula.core.fragment import Fragment
@@ -29,6 +31,13 @@ Kind = TypeVar("Kind")
 
 _CONTAINERS: tuple[type[Collection[object]], ...] = (list, tuple, dict, set, frozenset, deque)
 _BRACKETS: dict[type, tuple[str, str]] = {list: ("[", "]"), tuple: ("(", ")"), dict: ("{", "}"), set: ("{", "}")}
+_ARRAYS = frozenset({"array", "cupy", "jaxlib", "numpy", "pandas", "polars", "tensorflow", "torch", "xarray"})
+"""Packages of arrays; the ``repr`` of a big one may compute it first, and then show all of it."""
+_MOST_SHOWN: dict[str, Callable[[Any], float | None]] = {
+    "numpy": lambda numpy: numpy.get_printoptions()["threshold"],
+    "pandas": lambda pandas: pandas.get_option("display.max_rows"),
+}
+"""How many values, or rows, the ``repr`` of an array shows, where its package tells."""
 _SHOWN_PARTS = 10
 _SHOWN_TEXT = 200
 _SHOWN_DEPTH = 3
@@ -171,7 +180,7 @@ def _shown(value: object, depth: int) -> str:
         return repr(value[:_SHOWN_TEXT]) + ("..." if len(value) > _SHOWN_TEXT else "")
     length = _length(value)
     if length is None:
-        return _plain(repr(value))[: LONGEST_REPR + 1]
+        return _plain(_big_array(value) or repr(value))[: LONGEST_REPR + 1]
     parts = ", ".join(_shown_parts(value, depth - 1)) if depth else "..."
     more = ", ..." if depth and length > _SHOWN_PARTS else ""
     opening, closing = _BRACKETS.get(type(value), (f"{name}(", ")"))
@@ -193,6 +202,23 @@ def _parts(value: object) -> Iterator[object]:
 def _length(value: object) -> int | None:
     """Return how many a built-in container holds; none of any other value."""
     return next((kind.__len__(value) for kind in _CONTAINERS if _is(value, kind)), None)
+
+
+def _big_array(value: object) -> str | None:
+    """Return what tells of an array, if its ``repr`` may be without bounds; none of any other value."""
+    package = _module(type(value)).partition(".")[0]
+    if package not in _ARRAYS:
+        return None
+    shape = (len(value),) if isinstance(value, Sized) and package == "array" else tuple(getattr(value, "shape", ()))
+    is_big = all(_is(length, int) for length in shape) and math.prod(shape) > MOST_PARTS
+    if not is_big or _shows_few(sys.modules[package]):
+        return None
+    return f"<{type(value).__name__} of shape {shape}>"
+
+
+def _shows_few(package: ModuleType) -> bool:
+    most = _MOST_SHOWN.get(package.__name__, lambda _: None)(package)
+    return most is not None and most <= MOST_PARTS
 
 
 def _plain(text: str) -> str:
@@ -221,9 +247,14 @@ def _fields(kind: type) -> tuple[str, ...]:
 
 def _name(kind: type) -> str:
     """Return the full name of a type, by none of the methods of its own type."""
+    module = _module(kind)
+    name: str = type.__dict__["__qualname__"].__get__(kind)
+    return f"{module}.{name}" if module and module != "builtins" else name
+
+
+def _module(kind: type) -> str:
     try:
         module = type.__dict__["__module__"].__get__(kind)
     except AttributeError:
-        module = None
-    name: str = type.__dict__["__qualname__"].__get__(kind)
-    return f"{_plain(module)}.{name}" if isinstance(module, str) and module != "builtins" else name
+        return ""
+    return _plain(module) if _is(module, str) else ""

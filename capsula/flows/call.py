@@ -18,7 +18,7 @@ from capsula.core.strict import conflicts, item_mistakes
 from capsula.effects.surroundings import start, surroundings
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import header, looked, prepared
-from capsula.flows.current import Open, enclosing
+from capsula.flows.current import Open, Unwatched, enclosing
 from capsula.flows.load import load
 from capsula.flows.run import Ending, Run, ended, fact, opened
 
@@ -90,7 +90,7 @@ def begun(config: Config, wish: Wish, call: Call) -> Result[Opened, tuple[Fault,
 
 def returned(call: Opened, value: object, run_time: float, *, include: bool) -> tuple[Fault, ...]:
     """Close the capsule of a call that returned; the value is recorded only if it is to be included."""
-    answers = {"return_value": Success(represented(value))} if include else {}
+    answers = {"return_value": _value(value)} if include else {}
     return _closed(call, run_time, {**answers, "exception_info": fact(None)}, "finished")
 
 
@@ -138,10 +138,15 @@ def _before(call: Call, config: Config) -> dict[str, Answer]:
         "source_line": fact(call.source_line),
         "function_name": fact(call.name),
         "qualified_name": fact(call.qualified_name),
-        "args": Success(represented(call.args)),
-        "kwargs": Success(represented(dict(call.kwargs))),
+        "args": _value(call.args),
+        "kwargs": _value(dict(call.kwargs)),
         "command": fact({**started, "directory": directory} if started else None),
     }
+
+
+def _value(value: object) -> Answer:
+    with Unwatched():
+        return Success(represented(value))
 
 
 def _closed(call: Opened, run_time: float, answers: dict[str, Answer], status: str) -> tuple[Fault, ...]:
@@ -162,12 +167,13 @@ def _trouble(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
 
 def _exception_info(error: BaseException) -> Answer:
     """Return what is known of an exception, whose own methods may raise as well."""
-    told = _told(error)
-    answers: dict[str, Answer] = {
-        "error_type": fact(type(error).__name__),
-        "error_message": told.bind(_message),
-        "error_details": told.bind(_details),
-    }
+    with Unwatched():
+        told = _told(error)
+        answers: dict[str, Answer] = {
+            "error_type": fact(type(error).__name__),
+            "error_message": told.bind(_message),
+            "error_details": told.bind(_details),
+        }
     return Success(gather(answers))
 
 

@@ -31,6 +31,7 @@ def spare() -> Open:
 
 
 _innermost: ContextVar[Open | None] = ContextVar("capsula", default=None)
+_is_unwatched: ContextVar[bool] = ContextVar("capsula unwatched", default=False)
 _running: dict[str, tuple[Open, WeakSet[threading.Thread]]] = {}
 """The calls that run by id, each with the threads that were there before it."""
 
@@ -54,6 +55,23 @@ def current(environ: Mapping[str, str]) -> Open | None:
 def is_doubtful() -> bool:
     """Tell whether this thread may belong to more than one call."""
     return _innermost.get() is None and len(_calls_of_thread()) > 1
+
+
+def is_unwatched() -> bool:
+    """Tell whether a call made here is one of Capsula's own."""
+    return _is_unwatched.get()
+
+
+class Unwatched:
+    """A context in which Capsula itself calls what is the user's: were that monitored too, it would never end."""
+
+    __slots__ = ("_token",)
+
+    def __enter__(self) -> None:
+        self._token: Token[bool] = _is_unwatched.set(True)
+
+    def __exit__(self, *left: object) -> None:
+        _is_unwatched.reset(self._token)
 
 
 class Running:

@@ -3,6 +3,8 @@
 import io
 import json
 import math
+import sys
+from array import array
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -274,6 +276,24 @@ def test_what_is_cut_says_so_and_how_much_there_was() -> None:
             Fault("cut", f"a text of {LONGEST_TEXT + 1} characters: only a part is recorded", path=("text", "whole")),
         ),
     )
+
+
+def test_an_array_that_would_show_all_of_itself_is_told_by_its_shape() -> None:
+    numpy = pytest.importorskip("numpy")
+    size = 10 * MOST_PARTS
+
+    def reprs() -> list[object]:
+        given = (array("d", bytes(8 * size)), numpy.zeros((2, size)), numpy.zeros(3))
+        return [part["repr"] for part in represented(given).facts]  # type: ignore[index,union-attr,call-overload]  # Json
+
+    bounded = reprs()
+    with numpy.printoptions(threshold=sys.maxsize):
+        boundless = reprs()
+
+    big = f"<array of shape ({size},)>"
+    few = "array([0., 0., 0.])"
+    assert bounded == [big, repr(numpy.zeros((2, size))), few]
+    assert boundless == [big, f"<ndarray of shape (2, {size})>", few]
 
 
 def test_a_long_repr_is_cut() -> None:

@@ -1,7 +1,9 @@
 """Decorated calls in threads, tasks and other processes."""
 
 import asyncio
+import contextvars
 import threading
+from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -50,7 +52,7 @@ def test_calls_in_tasks_are_of_their_own(root: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_calls_in_a_pool_of_processes_have_a_capsule_each(root: Path, method: str) -> None:
     source = """
 import multiprocessing, capsula
@@ -84,6 +86,31 @@ if __name__ == "__main__":
 
     assert (done.stdout, done.stderr) == ("[0, 1, 4, 9]\n", "")
     assert sorted(map(str, values(root))) == ["0", "1", "4", "9"]
+
+
+def test_what_a_task_sets_in_its_context_stays_as_undecorated(root: Path) -> None:
+    variable: contextvars.ContextVar[str] = contextvars.ContextVar("variable", default="")
+
+    @capsula.monitor(root)
+    async def call(word: str) -> None:
+        variable.set(variable.get() + word)
+        await asyncio.sleep(0)
+        variable.set(variable.get() + word)
+
+    @capsula.monitor(root)
+    async def numbers() -> AsyncGenerator[int, None]:
+        variable.set(variable.get() + "c")
+        yield 1
+        variable.set(variable.get() + "d")
+
+    async def main() -> str:
+        await call("a")
+        await asyncio.create_task(call("b"))
+        async for _ in numbers():
+            pass
+        return variable.get()
+
+    assert asyncio.run(main()) == "aacd"
 
 
 def test_a_cancelled_task_is_cancelled(root: Path) -> None:

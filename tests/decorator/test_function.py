@@ -1,6 +1,9 @@
 """A decorated function is the function that it was."""
 
+import abc
 import asyncio
+import contextlib
+import dataclasses
 import functools
 import inspect
 import os
@@ -10,6 +13,7 @@ import sys
 import types
 from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -158,9 +162,112 @@ def test_partial_functions_and_callable_objects_are_known_by_what_they_call(root
     ]
 
 
-def test_what_is_not_callable_is_refused_where_it_is_decorated(root: Path) -> None:
+def test_what_is_no_function_is_refused_where_it_is_decorated(root: Path) -> None:
     with pytest.raises(TypeError, match="not property objects"):
         capsula.monitor(root)(property(plain))  # type: ignore[arg-type]  # that is the point
+    with pytest.raises(TypeError, match=r"not classes; decorate Model\.__init__"):
+        capsula.monitor(root)(Model)
+
+
+def test_it_can_be_stacked_with_other_decorators(root: Path) -> None:
+    watch = capsula.monitor(root, include_return_value=True, strict=True)
+
+    @watch
+    @functools.cache
+    def cached_below(number: int) -> int:
+        return number
+
+    @functools.cache
+    @watch
+    def cached_above(number: int) -> int:
+        return number
+
+    @contextlib.contextmanager
+    @watch
+    def forgiving(number: int) -> Generator[int, None, None]:
+        with contextlib.suppress(ValueError):
+            yield number
+
+    @functools.singledispatch
+    @watch
+    def kind(value: object) -> str:
+        return "anything"
+
+    @kind.register
+    @watch
+    def _(value: int) -> str:
+        return "a number"
+
+    answers = [cached_below(1), cached_below(1), cached_above(2), cached_above(2)]
+    with forgiving(3) as given:
+        int("no number")
+
+    assert [*answers, given, kind(4), kind("x")] == [1, 1, 2, 2, 3, "a number", "anything"]
+    assert cached_below.cache_info() == cached_above.cache_info() == (1, 1, None, 1)  # type: ignore[attr-defined]
+    assert values(root) == [1, 1, 2, None, "a number", "anything"]
+
+
+def test_it_works_in_classes_of_every_kind(root: Path) -> None:
+    watch = capsula.monitor(root)
+
+    class Shape(abc.ABC):
+        @watch
+        @abc.abstractmethod
+        def area(self) -> int: ...
+
+        @functools.cached_property
+        @watch
+        def double(self) -> int:
+            return 2 * self.area()
+
+    @dataclasses.dataclass
+    class Square(Shape):
+        side: int
+
+        @watch
+        def __post_init__(self) -> None:
+            self.side += 1
+
+        @watch
+        def area(self) -> int:
+            return self.side**2
+
+    class Tile(Square):
+        def area(self) -> int:
+            return super().area() + 1
+
+        @watch
+        def __len__(self) -> int:
+            return self.area()
+
+        @watch
+        def __getattr__(self, name: str) -> NoReturn:
+            raise AttributeError(name)
+
+    tile = Tile(1)
+
+    assert (tile.area(), tile.double, tile.double, len(tile), hasattr(tile, "colour")) == (5, 10, 10, 5, False)
+    assert Shape.__abstractmethods__ == {"area"}
+    assert [record["function_name"] for record in befores(root)] == [
+        "__post_init__",
+        "area",
+        "double",
+        "area",
+        "__len__",
+        "area",
+        "__getattr__",
+    ]
+
+
+def test_a_callable_object_that_is_awaited_is_recorded_to_its_end(root: Path) -> None:
+    class Later:
+        async def __call__(self) -> str:
+            await asyncio.sleep(0)
+            return capsula.get_capsule_name()
+
+    name = asyncio.run(capsula.monitor(root, include_return_value=True)(Later())())
+
+    assert values(root) == [name]
 
 
 def test_a_function_for_await_in_the_old_way_can_still_be_awaited(root: Path) -> None:

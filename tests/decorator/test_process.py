@@ -21,6 +21,35 @@ def last(): print(call("atexit"))
     assert values(root) == ["atexit"]
 
 
+def test_what_is_called_while_python_shuts_down_is_called(root: Path) -> None:
+    source = """
+import builtins, capsula
+class Last:
+    @capsula.monitor
+    def __del__(self): print("deleted")
+@capsula.monitor
+def steps():
+    try: yield
+    finally: print("closed")
+builtins.last = Last()
+suspended = steps()
+next(suspended)
+"""
+
+    done = run(root, source)
+
+    assert (done.returncode, sorted(done.stdout.splitlines())) == (0, ["closed", "deleted"])
+    assert set(done.stderr.splitlines()) == {"capsula: Python shuts down, and a call could not be recorded any more"}
+
+
+def test_a_program_that_leaves_at_once_leaves_its_call_open(root: Path) -> None:
+    done = run(root, "import os, capsula\n@capsula.monitor\ndef call(): os._exit(7)\ncall()\n")
+
+    (directory,) = capsules(root)
+    assert (done.returncode, done.stderr) == (7, "")
+    assert not (directory / "post-run-info.json").exists()
+
+
 def test_daemon_threads_do_not_disturb_the_end_of_the_program(root: Path) -> None:
     source = """
 import threading, capsula
@@ -59,7 +88,8 @@ print(call(), lost(), prompted())
 
 def test_importing_and_calling_leave_the_process_as_it_was(root: Path) -> None:
     source = """
-import locale, logging, os, random, signal, sys, warnings
+import atexit, locale, logging, os, random, signal, structlog, sys, threading, warnings
+structlog.configure(processors=[structlog.processors.JSONRenderer()])
 try:
     import numpy
     numbers = lambda: [part.tolist() if hasattr(part, "tolist") else part for part in numpy.random.get_state()]
@@ -77,6 +107,7 @@ def state():
         "locale": locale.setlocale(locale.LC_ALL),
         "hooks": (sys.excepthook, sys.unraisablehook, sys.getrecursionlimit()),
         "descriptors": sorted(os.listdir("/proc/self/fd")),
+        "structlog": structlog.get_config(), "threads": threading.enumerate(), "exits": atexit._ncallbacks(),
         "generators": tuple(sys.get_asyncgen_hooks()), "trace": (sys.gettrace(), sys.getprofile()),
     }
 before = state()
@@ -86,10 +117,6 @@ def call(): return 1
 call(); call()
 after = state()
 assert before == after, [(name, before[name], after[name]) for name in before if before[name] != after[name]]
-unwanted = {"structlog", "cpuinfo", "asyncio", "rich"} & set(sys.modules)
-assert not unwanted, unwanted
-import structlog
-assert not structlog.is_configured()
 """
     (root / "capsula.toml").write_text("")
 
@@ -97,6 +124,25 @@ assert not structlog.is_configured()
 
     assert (done.returncode, done.stderr) == (0, "")
     assert len(capsules(root)) == 2
+
+
+def test_a_call_imports_nothing_that_it_does_not_need(root: Path) -> None:
+    strangers = ("torch", "numpy", "pandas", "tensorflow", "jax")
+    for name in strangers:
+        (root / f"{name}.py").write_text("raise SystemExit('imported')")
+    source = f"""
+import sys, capsula
+@capsula.monitor(strict=True)
+def call(): return 1
+call()
+unwanted = {{"structlog", "cpuinfo", "asyncio", "rich", "multiprocessing", *{strangers}}} & set(sys.modules)
+assert not unwanted, unwanted
+"""
+    (root / "capsula.toml").write_text("")
+
+    done = run(root, source)
+
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_importing_the_package_imports_nothing_heavy(root: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -90,6 +91,22 @@ def test_wrong_arguments_are_the_callers_mistake_and_recorded_as_that(root: Path
         decorated()  # type: ignore[call-arg]  # that is the point
 
     assert after(root)["exception_info"]["error_type"] == "TypeError"
+
+
+def test_what_capsula_asks_of_an_exception_is_not_monitored(root: Path) -> None:
+    class WatchedError(Exception):
+        @capsula.monitor(root)
+        def __str__(self) -> str:
+            return "told"
+
+    @capsula.monitor(root)
+    def fail() -> NoReturn:
+        raise WatchedError
+
+    with pytest.raises(WatchedError):
+        fail()
+
+    assert after(root)["exception_info"]["error_message"] == "told"
 
 
 def test_a_program_that_exits_inside_of_a_call_is_recorded(root: Path) -> None:

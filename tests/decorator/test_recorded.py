@@ -134,6 +134,30 @@ def test_values_that_are_no_json_are_told_by_type_and_repr(root: Path) -> None:
     assert all(len(path.read_bytes()) < 50_000 for path in capsules(root)[0].glob("*.json"))
 
 
+def test_what_capsula_asks_of_values_is_not_monitored(root: Path) -> None:
+    watch = capsula.monitor(root, include_return_value=True, strict=True)
+
+    class Told:
+        @watch
+        def __repr__(self) -> str:
+            return f"<told by {self.name()}>"
+
+        @watch
+        def name(self) -> str:
+            return "itself"
+
+    @watch
+    def call(told: Told) -> Told:
+        capsula.record("told", told)
+        return told
+
+    call(Told())
+
+    (before,) = befores(root)
+    told = {"type": f"{__name__}.{Told.__qualname__}", "repr": "<told by itself>"}
+    assert (before["args"], after(root)["return_value"], after(root)["records"]) == ([told], told, {"told": told})
+
+
 def test_the_files_of_the_items_are_kept_after_each_call(root: Path) -> None:
     configured(root, '[monitor.item.plot.files]\n"plot.png" = { hash = "sha256", move = true }\n')
 

@@ -145,6 +145,24 @@ def test_a_warning_never_stands_in_place_of_what_the_function_returns(root: Path
         assert (done.returncode, done.stdout) == (0, "as ever\n")
 
 
+def test_who_shows_the_warnings_may_be_monitored_too(root: Path) -> None:
+    (root / "capsula.toml").write_text("broken")
+    source = """
+import logging, warnings, capsula
+warnings.simplefilter("always")
+class Handler(logging.Handler):
+    @capsula.monitor
+    def emit(self, record): print("a warning")
+logging.captureWarnings(True)
+logging.getLogger("py.warnings").addHandler(Handler())
+print(capsula.monitor(lambda: "as ever")())
+"""
+
+    done = run(root, source)
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "a warning\nas ever\n", "")
+
+
 def test_a_broken_configuration_is_silent_until_the_call(root: Path) -> None:
     (root / "capsula.toml").write_text("broken")
 
