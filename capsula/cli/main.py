@@ -5,7 +5,6 @@ import signal
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
-from difflib import get_close_matches
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -84,6 +83,8 @@ def run(words: Sequence[str]) -> int:
         return 0
     name, *words = rest
     if name not in COMMANDS:
+        from difflib import get_close_matches  # for who mistypes alone
+
         near = get_close_matches(name, COMMANDS, n=1)
         parser.error(f"there is no command {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
     return _run(name, words, options)
