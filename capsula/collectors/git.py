@@ -6,8 +6,7 @@ What git shows of a change depends on the user's configuration; what is kept her
 
 import os
 import re
-import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
@@ -17,10 +16,13 @@ from attrs import asdict, frozen
 from pygit2.enums import DeltaStatus
 from returns.result import Failure, Result, Success, safe
 
+from capsula.core.change import Change, changes_of, chunks, is_dirty, past_the_index
 from capsula.core.config import Config
+from capsula.core.conversion import attribute_files, conversion_caveats, is_attributes
 from capsula.core.effect import Source, Write
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment, gather
+from capsula.core.remote import without_secrets
 from capsula.core.repository import (
     GITLINK,
     TROUBLE,
@@ -32,7 +34,7 @@ from capsula.core.repository import (
     trouble,
     unreadable,
 )
-from capsula.core.worktree import CONTEXT_LINES, TEXT_AND_BINARY, WorkTree, head_tree, work_tree
+from capsula.core.worktree import WorkTree, head_tree, work_tree
 
 MOST_UNTRACKED = 10_000
 """How many untracked paths a document lists."""
@@ -148,8 +150,9 @@ def _fragment(tree: WorkTree, top: Path, name: str, path: str, config: Config) -
     vault = config.vault.resolve()
     untracked = sorted(os.fsdecode(path) for path in work.untracked if not _is_in(vault, top, top / os.fsdecode(path)))
     submodules = _submodules(repository, top, entries, work.dirty_submodules)
-    attributes = _attribute_files(repository, top, entries, work, config.surroundings.environ)
-    conversions = _conversions(repository, top, attributes)
+    named = (*(entry.path for entry in entries if entry.is_attributes), *filter(is_attributes, work.untracked))
+    attributes = attribute_files(repository, top, named, config.surroundings.environ)
+    conversions = conversion_caveats(repository, top, attributes)
     unstaged = len({*_paths(work.unstaged), *work.unreadable})
     changes = Changes(len(_paths(work.staged)), unstaged, len(untracked), len(work.conflicts))
     checkout = Checkout(
@@ -186,32 +189,16 @@ def _facts(checkout: Checkout) -> dict[str, Json]:
     return facts
 
 
-def _paths(changes: Iterable["_Change"]) -> set[bytes]:
+def _paths(changes: Iterable["Change"]) -> set[bytes]:
     return {change.path for change in changes}
-
-
-@frozen
-class _Change:
-    """What a diff says of a path; a mode is 0 where there is no file. The patch is read when it is written."""
-
-    path: bytes
-    kind: DeltaStatus
-    old_mode: int
-    new_mode: int
-    old_id: pygit2.Oid
-    patch: "Callable[[], pygit2.Patch | None]"
-
-    @property
-    def is_submodule(self) -> bool:
-        return GITLINK in {self.old_mode, self.new_mode}
 
 
 @frozen
 class _Work:
     """How the work tree differs from HEAD."""
 
-    staged: tuple[_Change, ...]
-    unstaged: tuple[_Change, ...]
+    staged: tuple[Change, ...]
+    unstaged: tuple[Change, ...]
     untracked: tuple[bytes, ...]
     conflicts: frozenset[bytes]
     dirty_submodules: frozenset[bytes]
@@ -222,7 +209,7 @@ class _Work:
 
 
 def _work(tree: WorkTree, top: Path, entries: list[Entry]) -> _Work:
-    staged, found, closed = _changes(tree.staged), _changes(tree.unstaged), dict(tree.closed)
+    staged, found, closed = changes_of(tree.staged), changes_of(tree.unstaged), dict(tree.closed)
     sparse = {entry.path for entry in entries if entry.sparse}
     absent = {change.path for change in found if change.kind is DeltaStatus.DELETED and change.path in sparse}
     untracked = tuple(
@@ -242,74 +229,23 @@ def _work(tree: WorkTree, top: Path, entries: list[Entry]) -> _Work:
     unstaged += (
         change
         for path in sorted(without_content - closed.keys())
-        for change in _past_the_index(tree.repository, top, path)
+        for change in past_the_index(tree.repository, top, path)
     )
     return _Work(
         tuple(change for change in staged if change.path not in without_content),
         tuple(unstaged),
         untracked,
         frozenset(conflicts),
-        frozenset(change.path for change in unstaged if change.is_submodule and _is_dirty(change.patch())),
+        frozenset(change.path for change in unstaged if change.is_submodule and is_dirty(change.patch())),
         frozenset(absent),
         {path: closed[path] for path in sorted(closed)},
     )
 
 
-_NO_ID = pygit2.Oid(b"")
-
-
-def _changes(diff: pygit2.Diff) -> list[_Change]:
-    return [
-        _Change(
-            delta.new_file.raw_path,
-            delta.status,
-            delta.old_file.mode,
-            delta.new_file.mode,
-            delta.old_file.id,
-            partial(diff.__getitem__, number),
-        )
-        for number, delta in enumerate(diff.deltas)
-    ]
-
-
-def _past_the_index(repository: pygit2.Repository, top: Path, path: bytes) -> Iterator[_Change]:
-    """Yield what leads from HEAD to the work tree, where the index holds no content: in conflicts, intent to add.
-
-    A file that became a link, or the reverse, is another file.
-    """
-    tree, name = head_tree(repository), os.fsdecode(path)
-    entry = tree[name] if name in tree else None  # noqa: SIM401 - a Tree has no get
-    blob = entry if isinstance(entry, pygit2.Blob) else None
-    old, new = blob.filemode if blob else 0, _mode(top / name)
-    steps = [(old, 0), (0, new)] if old and new and stat.S_IFMT(old) != stat.S_IFMT(new) else [(old, new)]
-    for before, after in steps:
-        patch = partial(_patch_between, blob if before else None, top / name if after else None)
-        yield _Change(path, DeltaStatus.MODIFIED, before, after, blob.id if blob else _NO_ID, patch)
-
-
-def _patch_between(blob: pygit2.Blob | None, path: Path | None) -> pygit2.Patch | None:
-    if not blob and not path:
-        return None
-    content = _content(path) if path else None
-    return pygit2.Patch.create_from(blob, content, flag=TEXT_AND_BINARY, context_lines=CONTEXT_LINES)
-
-
-def _mode(path: Path) -> int:
-    """Return the mode that git knows a file or link by; 0 for anything else, and for nothing."""
-    mode = path.lstat().st_mode if os.path.lexists(path) else 0
-    if stat.S_ISLNK(mode):
-        return 0o120000
-    return (0o100755 if mode & stat.S_IXUSR else 0o100644) if stat.S_ISREG(mode) else 0
-
-
-def _content(path: Path) -> bytes:
-    return os.fsencode(path.readlink()) if path.is_symlink() else path.read_bytes()
-
-
 _POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize ([0-9]+)\n")
 
 
-def _is_kept_elsewhere(repository: pygit2.Repository, top: Path, change: _Change) -> bool:
+def _is_kept_elsewhere(repository: pygit2.Repository, top: Path, change: Change) -> bool:
     """Return whether the index has a pointer to just these bytes, which git, running the filter, calls unchanged."""
     if change.old_mode != change.new_mode or repository.get_attr(change.path, "filter") != "lfs":
         return False
@@ -329,19 +265,10 @@ def _head(repository: pygit2.Repository) -> tuple[str | None, str | None]:
 
 
 def _remotes(repository: pygit2.Repository) -> tuple[Remote, ...]:
-    return tuple(Remote(remote.name or "", _without_secrets(remote.url)) for remote in repository.remotes)
-
-
-def _without_secrets(url: str | None) -> str | None:
-    """Leave out passwords, and all that stands before the host in a web address, where tokens stand for users.
-
-    >>> _without_secrets("https://token@host/x"), _without_secrets("ssh://git:word@host/x")
-    ('https://host/x', 'ssh://git@host/x')
-    """
-    if url is None:
-        return None
-    anonymous = re.sub(r"(?i)(https?://)[^/\s]*@", r"\1", url)
-    return re.sub(r"(?i)([a-z][a-z0-9+.-]*://[^/:@\s]*):[^/\s]*@", r"\1@", anonymous)
+    return tuple(
+        Remote(remote.name or "", without_secrets(remote.url) if remote.url else remote.url)
+        for remote in repository.remotes
+    )
 
 
 def _linked_worktree(repository: pygit2.Repository) -> str | None:
@@ -378,52 +305,6 @@ def _checked_out(directory: Path) -> Result[str | None, Fault]:
     return opened(directory).map(lambda repository: _head(repository)[0])
 
 
-def _conversions(repository: pygit2.Repository, top: Path, attribute_files: Iterable[Path]) -> Iterator[str]:
-    """Say by which settings the bytes of the work tree are other than those that git keeps."""
-    carriage_returns = _setting(repository, "core.autocrlf") or ""
-    if carriage_returns.lower() not in _OFF:
-        yield f"core.autocrlf={carriage_returns}: {_CONVERTED}"
-    for file in attribute_files:
-        shown = file.relative_to(top) if file.is_relative_to(top) else file
-        read: Result[bytes, Exception] = safe(exceptions=(OSError,))(_bytes)(file)
-        if isinstance(read, Failure):
-            yield f"{shown}: cannot be read: if it asks for conversions, {_CONVERTED}"
-        elif words := sorted(_converting(read.unwrap())):
-            yield f"{shown}: {', '.join(words)}: {_CONVERTED}"
-
-
-_CONVERTED = "the patches hold bytes as git keeps them, which may be other than those of the work tree"
-_OFF = {"false", "no", "off", "0", ""}
-_CONVERTING = re.compile(r"text|text=.*|crlf|crlf=.*|eol=.*|ident|filter=.*|working-tree-encoding=.*")
-
-
-def _converting(attributes: bytes) -> set[str]:
-    lines = (line.split() for line in os.fsdecode(attributes).splitlines() if not line.lstrip().startswith("#"))
-    return {word for line in lines for word in line[1:] if _CONVERTING.fullmatch(word)}
-
-
-def _attribute_files(
-    repository: pygit2.Repository, top: Path, entries: list[Entry], work: _Work, environ: Mapping[str, str]
-) -> Iterator[Path]:
-    home = environ.get("HOME", "/")
-    own = environ.get("XDG_CONFIG_HOME") or f"{home}/.config"
-    chosen = _setting(repository, "core.attributesfile") or f"{own}/git/attributes"
-    yield Path("/etc/gitattributes")
-    yield Path(re.sub(r"^~(?=/)", lambda _: home, chosen))
-    yield from (top / os.fsdecode(entry.path) for entry in entries if entry.is_attributes)
-    yield from (top / os.fsdecode(path) for path in work.untracked if path.rpartition(b"/")[2] == b".gitattributes")
-    directory = Path(repository.path)
-    yield directory / os.fsdecode(_bytes(directory / "commondir").strip()) / "info" / "attributes"
-
-
-def _setting(repository: pygit2.Repository, name: str) -> str | None:
-    return repository.config[name] if name in repository.config else None  # noqa: SIM401 - a Config has no get
-
-
-def _bytes(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""
-
-
 def _hidden(entries: list[Entry], absent: frozenset[bytes]) -> tuple[str, ...]:
     hidden = [os.fsdecode(entry.path) for entry in entries if entry.hidden and entry.path not in absent]
     return (f"git was told not to look at {_some(hidden)}: changes there are not in the patches",) if hidden else ()
@@ -445,75 +326,7 @@ def _some(paths: list[str]) -> str:
 
 
 def _patches(name: str, top: Path, work: _Work) -> Write:
-    staged = Source(f"HEAD to index of {top}", partial(_chunks, work.staged))
-    unstaged = Source(f"index to work tree of {top}", partial(_chunks, work.unstaged))
+    staged = Source(f"HEAD to index of {top}", partial(chunks, work.staged))
+    unstaged = Source(f"index to work tree of {top}", partial(chunks, work.unstaged))
     first = ((f"{name}.staged.diff", staged),) if work.staged else ()
     return Write((*first, (f"{name}.diff", unstaged)), at=("patches",))
-
-
-def _chunks(changes: tuple[_Change, ...]) -> Iterator[bytes]:
-    """Yield the patch of one path after the other.
-
-    Raises:
-        OSError: a file or object can no longer be read.
-    """
-    for change in changes:
-        written: Result[bytes, Exception] = safe(exceptions=TROUBLE)(_as_git_applies_it)(change)
-        if isinstance(written, Failure):
-            raise OSError(f"{os.fsdecode(change.path)}: {written.failure()}") from written.failure()
-        yield written.unwrap()
-
-
-def _as_git_applies_it(change: _Change) -> bytes:
-    """Return the patch under a header that no configuration has a say in; nothing if nothing changed."""
-    patch = change.patch()
-    if patch is None:
-        return b""
-    body = _body(patch.data)
-    ids = patch.delta.old_file.id, patch.delta.new_file.id  # known only now that the work tree was read
-    if ids[0] == ids[1] and change.old_mode == change.new_mode:
-        return b""
-    old, new = _quoted(b"a/" + change.path), _quoted(b"b/" + change.path)
-    lines = [b"diff --git %s %s" % (old, new), *_mode_lines(change)]
-    if ids[0] != ids[1]:
-        mode = b" %o" % change.new_mode if change.old_mode == change.new_mode else b""
-        lines.append(f"index {ids[0]}..{ids[1]}".encode() + mode)
-    if body.startswith(b"@@"):
-        lines.append(b"--- " + (old if change.old_mode else b"/dev/null"))
-        lines.append(b"+++ " + (new if change.new_mode else b"/dev/null"))
-    if change.is_submodule:
-        body = body.replace(_DIRTY, b"\n")
-    return b"\n".join((*lines, body))
-
-
-_DIRTY = b"-dirty\n"
-_BODY = re.compile(rb"^(?=@@ |GIT binary patch$)", re.MULTILINE)
-
-
-def _body(patch: bytes) -> bytes:
-    start = _BODY.search(patch)
-    return patch[start.start() :] if start else b""
-
-
-def _is_dirty(patch: pygit2.Patch | None) -> bool:
-    return patch is not None and _DIRTY in patch.data
-
-
-def _mode_lines(change: _Change) -> list[bytes]:
-    if not change.old_mode:
-        return [b"new file mode %o" % change.new_mode]
-    if not change.new_mode:
-        return [b"deleted file mode %o" % change.old_mode]
-    if change.old_mode != change.new_mode:
-        return [b"old mode %o" % change.old_mode, b"new mode %o" % change.new_mode]
-    return []
-
-
-_PLAIN = frozenset(range(0x21, 0x7F)) - frozenset(b'"\\')
-
-
-def _quoted(path: bytes) -> bytes:
-    """Return a path as git quotes it, spaces included: they would end it in some places of a patch."""
-    if _PLAIN.issuperset(path):
-        return path
-    return b'"%s"' % b"".join(b"%c" % byte if byte in _PLAIN or byte == ord(" ") else b"\\%03o" % byte for byte in path)

@@ -7,7 +7,7 @@ are kept. No patch is made, no configuration of git has a say, and nothing is wr
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +20,7 @@ from returns.result import Failure, Result, Success, safe
 
 from capsula.core.config import Config
 from capsula.core.content import KINDS, Content, content
+from capsula.core.conversion import attribute_files, is_attributes, may_convert
 from capsula.core.effect import Archive, Effect, Seal, Share, Source
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, Fragment, gather, joined
@@ -28,6 +29,7 @@ from capsula.core.pack import Leaf, packed
 from capsula.core.remote import without_secrets
 from capsula.core.repository import (
     TROUBLE,
+    common_directory,
     compared,
     holder,
     opened,
@@ -184,7 +186,10 @@ def _of_repository(repository: pygit2.Repository, seen: _Seen, place: _Place) ->
     index = indexed(seen.index)
     repositories, own = _inside(seen.walked, index, place)
     without = place.without | repositories | own
-    converted = _is_converted(repository, index, seen, place.config.surroundings.environ)
+    named = _attributes((*index.files, *seen.walked))
+    converted = may_convert(
+        repository, attribute_files(repository, place.top, named, place.config.surroundings.environ)
+    )
     differing = seen.walked | seen.staged | index.hidden | index.unknown | (index.files.keys() if converted else set())
     suspects = {path for path in differing - index.submodules if not _is_in(without, path)}
     clean = dict(index.files)
@@ -218,7 +223,7 @@ def _of_repository(repository: pygit2.Repository, seen: _Seen, place: _Place) ->
         ignored=tuple(Ignored(os.fsdecode(path), others.ignored[path]) for path in sorted(others.ignored)),
         ignored_beyond=bool(others.beyond),
         caches=_texts(others.caches),
-        repository=_common_directory(repository),
+        repository=os.fspath(common_directory(repository)),
         published=published,
         describe=_described(repository, is_dirty=is_dirty) if head else None,
         remotes=tuple(without_secrets(remote.url) for remote in repository.remotes if remote.url),
@@ -479,6 +484,12 @@ def _inside(walked: frozenset[bytes], index: Index, place: _Place) -> tuple[set[
     return found - own, own
 
 
+def _attributes(paths: Collection[bytes]) -> list[bytes]:
+    if b".gitattributes" not in b"\0".join(paths):  # of many names, most have none
+        return []
+    return [path for path in paths if is_attributes(path)]
+
+
 def _is_in(directories: set[bytes], path: bytes) -> bool:
     if path.endswith(b"/"):
         return True
@@ -526,47 +537,3 @@ def _described(repository: pygit2.Repository, *, is_dirty: bool) -> str | None:
     except TROUBLE:  # there is no tag
         return None
     return f"{told}-dirty" if is_dirty else told
-
-
-def _common_directory(repository: pygit2.Repository) -> str:
-    directory = Path(repository.path)
-    return os.fspath((directory / os.fsdecode(_bytes(directory / "commondir").strip())).resolve())
-
-
-_CONVERTING = re.compile(rb"\b(text|crlf|eol|ident|filter|working-tree-encoding|binary)\b|\[attr\]")
-_OFF = {"false", "no", "off", "0", ""}
-
-
-def _is_converted(repository: pygit2.Repository, index: Index, seen: _Seen, environ: Mapping[str, str]) -> bool:
-    """Tell whether the bytes or modes of the work tree may be other than those that git keeps, and calls the same."""
-    if _setting(repository, "core.autocrlf").lower() not in _OFF:
-        return True
-    if any(
-        _setting(repository, f"core.{name}").lower() in {"false", "no", "off", "0"} for name in ("filemode", "symlinks")
-    ):
-        return True
-    home = environ.get("HOME", "/")
-    own = (
-        _setting(repository, "core.attributesfile")
-        or f"{environ.get('XDG_CONFIG_HOME') or f'{home}/.config'}/git/attributes"
-    )
-    candidates = [Path("/etc/gitattributes"), Path(re.sub(r"^~(?=/)", lambda _: home, own))]
-    candidates.append(Path(_common_directory(repository), "info", "attributes"))
-    paths = (*index.files, *seen.walked)
-    if b".gitattributes" in b"\0".join(paths):  # of many names, most have none
-        told = (path for path in paths if path.endswith(b".gitattributes"))
-        candidates += (Path(repository.workdir, os.fsdecode(path)) for path in told)
-    return any(_may_convert(file) for file in candidates)
-
-
-def _may_convert(attributes: Path) -> bool:
-    read: Result[bytes, Exception] = safe(exceptions=(OSError,))(_bytes)(attributes)
-    return not isinstance(read, Success) or _CONVERTING.search(read.unwrap()) is not None
-
-
-def _setting(repository: pygit2.Repository, name: str) -> str:
-    return repository.config[name] or "" if name in repository.config else ""
-
-
-def _bytes(path: Path) -> bytes:
-    return path.read_bytes() if path.is_file() else b""

@@ -60,6 +60,13 @@ def top_directory(repository: pygit2.Repository) -> Path | None:
     return Path(repository.workdir).resolve() if repository.workdir else None
 
 
+def common_directory(repository: pygit2.Repository) -> Path:
+    """Return the directory that git keeps the objects in: of a linked work tree, the one that it is linked to."""
+    directory = Path(repository.path)
+    named = directory / "commondir"
+    return (directory / os.fsdecode(named.read_bytes().strip() if named.is_file() else b"")).resolve()
+
+
 def sound_index(repository: pygit2.Repository) -> Result[bytes, Fault]:
     """Return the index file once libgit2 has found it sound, so that it can be parsed; nothing where there is none.
 
