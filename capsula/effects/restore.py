@@ -153,7 +153,12 @@ def _performed(layout: _Layout, restoration: "_Restoration") -> Result[Restored,
 
 def holds(repository: str, commit: str) -> bool:
     """Tell whether there is a repository in this directory that has the commit."""
-    return opened(Path(repository)).map(lambda it: commit in it).value_or(False)
+
+    @safe(exceptions=TROUBLE)
+    def has(it: pygit2.Repository) -> bool:
+        return commit in it
+
+    return opened(Path(repository)).map(lambda it: has(it).value_or(False)).value_or(False)
 
 
 def _broken(message: str) -> Fault:

@@ -621,3 +621,33 @@ def test_a_drawn_hash_seed_is_recorded_as_drawn_again_and_a_users_own_as_a_varia
     assert seeds(drawn)[0] is not None
     assert seeds(Path(replay_of_drawn["replays"][0])) == seeds(drawn)
     assert seeds(Path(replay_of_chosen["replays"][0])) == seeds(chosen) == (None, "7")
+
+
+def test_a_file_that_is_withheld_comes_from_the_commit_as_long_as_it_is_as_committed(project: Path) -> None:
+    (project / ".env").write_text("KEY=1\n")
+    commit(project)
+    unchanged = record(project, sys.executable, "-c", "print(open('.env').read())")
+    (project / ".env").write_text("KEY=2\n")
+    changed = record(project, sys.executable, "-c", "print(open('.env').read())")
+
+    plan = capsula("reproduce", "--plan", "--no-rebuild", unchanged.name, cwd=project)
+    status, account = reproduced(project, unchanged.name)
+    blocked = reproduced(project, changed.name)
+
+    head = git(project, "rev-parse", "HEAD").decode()[:7]
+    assert f"exact       provide .env\n    from the commit {head} in {project}/.git\n" in plan.stdout
+    assert (status, account["verdict"]) == (0, "identical")
+    assert (blocked[0], blocked[1]["verdict"]) == (4, "blocked")
+    assert ".env: looks like a secret" in blocked[1]["blockers"][0]
+
+
+def test_a_file_that_is_withheld_in_a_repository_inside_is_needed_as_well(project: Path) -> None:
+    inner = repository(project / "inner", {"a": b"a\n"})
+    (inner / ".env").write_text("KEY=1\n")
+    capsule = record(project, sys.executable, "-c", "print(open('inner/.env').read())")
+
+    blocked = reproduced(project, capsule.name)
+    given = reproduced(project, "--input", f"inner/.env={inner / '.env'}", capsule.name)
+
+    assert (blocked[0], "inner/.env: looks like a secret" in blocked[1]["blockers"][0]) == (4, True)
+    assert (given[0], given[1]["verdict"]) == (0, "identical")
