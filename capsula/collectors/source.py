@@ -354,7 +354,7 @@ def _looked_at(clean: Entries, paths: Iterable[bytes], in_head: _InHead, place: 
         if status.st_size > settings.file_limit and before is None:
             left_out[path] = _missed(path, status, f"is larger than {settings.file_limit} bytes")
             continue
-        answer = content(os.fsencode(place.below(path)))
+        answer = seen.content(path)
         if not isinstance(answer, Success):
             left_out[path] = _missed(path, status, answer.failure().message)
             continue
@@ -397,6 +397,10 @@ class _Ways:
             return None
         return None if status is None or stat.S_ISDIR(status.st_mode) else status
 
+    def content(self, path: bytes) -> Result[Content, Fault]:
+        """Return what a file or link holds."""
+        return content(self._top + path)
+
     def _is_sound(self, directory: bytes) -> bool:
         if directory not in self._sound:
             if not self._is_sound(directory.rpartition(b"/")[0]):
@@ -418,9 +422,9 @@ def _odd(odd: Mapping[bytes, str]) -> dict[bytes, Missed]:
 def _embeddable(found: _Found, place: _Place) -> _Found:
     """Leave out, of the files that the commit has, what must not or cannot be packed with it."""
     settings, changed = place.settings, {*found.changed}
-    committed = (
-        {path: entry for path, entry in found.entries.items() if path not in changed} if changed else found.clean
-    )
+    committed = dict(found.entries)
+    for path in changed:
+        del committed[path]
     withheld = secrets(committed, settings.withhold, settings.keep)
     left = settings.total_limit - sum(found.contents[path].size for path in changed)
     left_out: dict[bytes, str] = {}
