@@ -64,9 +64,10 @@ def test_no_content_is_lost_and_no_reader_misled(runners: list[Faulty]) -> None:
         @rule(
             verb=sampled_from([("capture",), ("monitor", "true")]),
             error=sampled_from([KILL, errno.EIO, errno.ENOSPC, errno.EACCES]),
-            at=integers(1, 90),
+            at=integers(1, 60),
         )
         def fail(self, verb: tuple[str, ...], error: int, at: int) -> None:
+            self.write()  # so that there is something to lose
             below = (self.vault, *self.root.glob("moved-*"))
 
             ended = runners[0].run(verb, self.root, below, error=error, at=at, sticky=error == errno.ENOSPC)
