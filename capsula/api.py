@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
@@ -10,10 +10,12 @@ from typing import TypeVar
 from returns.result import Result, Success
 
 from capsula.core.config import Config
-from capsula.core.fault import Fault
+from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Fragment, joined
+from capsula.core.redaction import Redaction
 from capsula.core.representation import represented
 from capsula.effects import records
+from capsula.effects.key import known_key, vault_of
 from capsula.effects.surroundings import surroundings
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import capture as captured
@@ -180,8 +182,18 @@ def _recorded(here: Open, name: str, value: object) -> tuple[Fault, ...]:
         return (Fault("missing", f"{name} could not be recorded: {here.directory} is gone"),)
     with Unwatched():
         fragment = represented(value)
-    written = records.record(here.directory, name, fragment.facts)
+    written = records.record(here.directory, name, _discreet(fragment.facts, name, here.directory))
     return fragment.faults if isinstance(written, Success) else (*fragment.faults, written.failure())
+
+
+def _discreet(value: Json, name: str, capsule: Path) -> Json:
+    """Return a value without secrets; only where there are some the key is needed that tells one from another."""
+    if Redaction().json({name: value}) == {name: value}:
+        return value
+    vault = vault_of(capsule)
+    redaction = Redaction(key=known_key(vault).value_or(None) if vault else None)
+    discreet = redaction.json({name: value})
+    return discreet[name] if isinstance(discreet, Mapping) else value
 
 
 def _open_here() -> Open:

@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 from capsula.core.fault import Fault, Json, KeyPath
 from capsula.core.secrets import Finding, Scan, findings, is_watched
 from capsula.core.settings import DiscretionSettings
+from capsula.core.variables import names_secret
 
 DIGITS = 16
 """Hexadecimal digits that tell one secret from another."""
@@ -18,7 +19,7 @@ _MARK = re.compile(rf"\[redacted ([a-z-]+)(?: [0-9a-f]{{{DIGITS}}})?\]")
 _DIGESTS = ("environment", "digests")
 """Where a document holds digests by the names of variables: they tell no value."""
 _VARIABLES: frozenset[KeyPath] = frozenset({("environment_variables",), ("environment", "values")})
-_SETTING = re.compile(r"-{0,2}[A-Za-z_][\w.-]*")
+_SETTING = re.compile(r"(?P<name>-{0,2}[A-Za-z_][\w.-]*=)(?P<value>.+)", re.DOTALL)
 
 
 @frozen
@@ -51,9 +52,9 @@ class Redaction:
         plain = _encoded(text)
         return _decoded(self.marked(plain, found)) if (found := findings(plain, self.wish)) else text
 
-    def value(self, name: str, value: str, *, is_variable: bool = False) -> str:
+    def value(self, name: str, value: str) -> str:
         """Return the value of a variable, a parameter or an option; marked whole if the name says it is a secret."""
-        if is_watched(name, value, self.wish, is_variable=is_variable):
+        if is_watched(name, value, self.wish):
             return self.mark("named", _encoded(value)).decode()
         return self.text(value)
 
@@ -77,7 +78,7 @@ class Redaction:
         if isinstance(value, str):
             return self.value(name, value)
         if isinstance(value, Mapping):
-            told = {"type", "length"} & value.keys() if value.keys() & _OF_ANOTHER_TYPE else frozenset[str]()
+            told = {"type", "length"} & value.keys() if value.keys() & _UNTOLD else frozenset[str]()
             return {key: part if key in told else self.named(part, name) for key, part in value.items()}
         if isinstance(value, Sequence):
             return [self.named(part, name) for part in value]
@@ -97,10 +98,12 @@ class Redaction:
         return value
 
     def _member(self, key: str, part: Json, dirty: Mapping[str, str], place: KeyPath) -> Json:
-        if isinstance(part, str) and place in _VARIABLES:
-            return dirty.get(marked := self.value(key, part, is_variable=True), marked)
-        is_value = isinstance(part, str | int) or (isinstance(part, Mapping) and bool(part.keys() & _OF_ANOTHER_TYPE))
-        return self._json(self.named(part, key) if is_value else part, dirty, (*place, key))
+        if isinstance(part, str):
+            is_secret = is_watched(key, part, self.wish, is_variable=place in _VARIABLES)
+            return self.mark("named", _encoded(part)).decode() if is_secret else dirty.get(part, part)
+        if names_secret(key) and (isinstance(part, int) or (isinstance(part, Mapping) and part.keys() & _UNTOLD)):
+            part = self.named(part, key)
+        return self._json(part, dirty, (*place, key))
 
     def _words(self, words: Sequence[Json], dirty: Mapping[str, str], place: KeyPath) -> list[Json]:
         """Return the words of a command line, or any list: behind an option stands its value."""
@@ -110,13 +113,16 @@ class Redaction:
             is_option = isinstance(word, str) and word.startswith("-")
             if isinstance(word, str) and option and not is_option:
                 shown.append(dirty.get(marked := self.value(option, word), marked))
-            elif isinstance(word, str) and _SETTING.fullmatch((parts := word.partition("="))[0]) and parts[1]:
-                name, _, value = parts
-                shown.append(f"{dirty.get(name, name)}={dirty.get(marked := self.value(name, value), marked)}")
+            elif isinstance(word, str) and (setting := _SETTING.fullmatch(word)) and self._watches(setting):
+                shown.append(setting["name"] + self.mark("named", _encoded(setting["value"])).decode())
             else:
                 shown.append(self._json(word, dirty, place))
             option = word.lstrip("-") if isinstance(word, str) and is_option and "=" not in word else ""
         return shown
+
+    def _watches(self, setting: re.Match[str]) -> bool:
+        """Tell whether a word like ``--name=value`` has a secret."""
+        return is_watched(setting["name"][:-1], setting["value"], self.wish)
 
 
 class Passage:
@@ -188,7 +194,7 @@ def is_redacted(text: str) -> bool:
     return _MARK.search(text) is not None
 
 
-_OF_ANOTHER_TYPE = frozenset({"repr", "base64", "text", "fields"})
+_UNTOLD = frozenset({"repr", "base64", "text", "fields"})
 """Keys that tell a value that is no JSON."""
 
 

@@ -75,3 +75,5 @@ class Call:
     source_line: int | None
     args: tuple[object, ...] = ()
     kwargs: Mapping[str, object] = field(factory=dict)
+    parameters: tuple[str, ...] = ()
+    """Names of its positional parameters, as far as they are known: some arguments are secrets by these."""

@@ -90,11 +90,11 @@ def is_watched(name: str, value: str, wish: DiscretionSettings, *, is_variable: 
     A number is one for passwords alone, and a path is none: others count tokens, or tell where a secret is kept.
     The names of variables are judged more strictly: there, a ``KEY`` opens something.
     """
-    plain = value.strip().removeprefix("=")
     known = name.lstrip("-").replace("-", "_")
-    if not plain or not wish.watches("named") or not {name, known}.isdisjoint(wish.allow):
-        return False
     if not (is_secret(known, "") if is_variable else names_secret(known)):
+        return False
+    plain = value.strip().removeprefix("=")
+    if not plain or not wish.watches("named") or not {name, known}.isdisjoint(wish.allow):
         return False
     if _is(rb"-?[\d.,_]+(?:e-?\d+)?|true|false|none|null|yes|no|on|off", plain.lower()):
         return "PASS" in known.upper() and plain[0].isdigit()
@@ -257,7 +257,7 @@ def _is_literal(value: bytes, kind: str, keyword: bytes, *, is_variable: bool) -
     if kind == "loose":
         is_mixed = len(value) >= 16 and value not in (plain, value.upper())
         return has_digit and (is_mixed or not _is_identifier(plain))
-    return has_digit and not _is_identifier(plain, b".")
+    return not _is_identifier(plain, b".") and (has_digit or (len(plain) >= 8 and not _is_identifier(plain)))
 
 
 def _is_identifier(value: bytes, within: bytes = b"") -> bool:

@@ -3,6 +3,7 @@
 Every run pays for this, and so no patterns are used: they take longer to compile than a whole environment to judge.
 """
 
+from functools import lru_cache
 from hmac import digest
 
 
@@ -17,6 +18,7 @@ def is_secret(name: str, value: str) -> bool:
     )
 
 
+@lru_cache
 def names_secret(name: str) -> bool:
     """Tell whether a name, of whatever it is, is one that secrets have."""
     upper = name.upper().replace("TOKENIZ", "")

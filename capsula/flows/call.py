@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from traceback import TracebackException
@@ -12,9 +13,12 @@ from returns.result import Failure, Result, Success, safe
 from capsula.core.config import Config
 from capsula.core.fault import Fault
 from capsula.core.fragment import Answer, Fragment, gather, joined
+from capsula.core.redaction import Redaction
 from capsula.core.representation import represented
 from capsula.core.run import Call
 from capsula.core.strict import conflicts, item_mistakes
+from capsula.core.variables import names_secret
+from capsula.effects.key import key
 from capsula.effects.surroundings import start, surroundings
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import header, looked, prepared
@@ -138,10 +142,19 @@ def _before(call: Call, config: Config) -> dict[str, Answer]:
         "source_line": fact(call.source_line),
         "function_name": fact(call.name),
         "qualified_name": fact(call.qualified_name),
-        "args": _value(call.args),
+        "args": _value(call.args).map(lambda fragment: _discreet(fragment, call.parameters, config)),
         "kwargs": _value(dict(call.kwargs)),
         "command": fact({**started, "directory": directory} if started else None),
     }
+
+
+def _discreet(args: Fragment, parameters: Sequence[str], config: Config) -> Fragment:
+    """Return the arguments without those that are secrets by the names of their parameters."""
+    if not isinstance(args.facts, list) or not any(map(names_secret, parameters)):
+        return args
+    redaction = Redaction(config.settings.discretion, key(config.vault).value_or(None))
+    named = [redaction.named(value, name) for value, name in zip(args.facts, parameters, strict=False)]
+    return evolve(args, facts=[*named, *args.facts[len(named) :]])
 
 
 def _value(value: object) -> Answer:

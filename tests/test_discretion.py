@@ -1,0 +1,154 @@
+"""Secrets of every kind, planted wherever Capsula looks, are found in no file of the vault, and never said."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.canaries import CANARIES
+from tests.repositories import git
+from tests.running import PLAIN, capsula, capsules, document, only_capsule
+
+WORDS = {rule: text.format(secret) for rule, (text, secret) in CANARIES.items()}
+SECRETS = {rule: secret.strip().splitlines()[0] for rule, (_, secret) in CANARIES.items()}
+SAID = "\n".join(WORDS.values())
+
+
+def leaked(*texts: bytes) -> set[str]:
+    return {rule for rule, secret in SECRETS.items() if any(secret.encode() in text for text in texts)}
+
+
+def held(root: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in sorted((root / "vault").rglob("*")) if file.is_file())
+
+
+def test_what_a_command_is_given_and_prints_is_kept_without_secrets(tmp_path: Path) -> None:
+    names = [f"VARIABLE_{number}" for number in range(len(WORDS))]
+    commands = [f"true '{WORDS['github']}' --password {SECRETS['named']}"]
+    capture = f"environment-variables = {json.dumps(names)}\npre-capture-commands = {json.dumps(commands)}\n"
+    (tmp_path / "capsula.toml").write_text(PLAIN.replace("[capture]\n", f"[capture]\n{capture}"))
+    (tmp_path / "said").write_text(SAID)
+    script = "cat said; cat said >&2; exit 3"
+
+    ended = capsula(
+        *("-l", "info", "monitor", "sh", "-c", script, "sh", *WORDS.values(), "--password", SECRETS["named"]),
+        cwd=tmp_path,
+        **dict(zip(names, WORDS.values(), strict=True)),
+    )
+    shown = capsula("show", cwd=tmp_path)
+
+    assert (ended.returncode, ended.stdout) == (3, SAID)
+    assert ended.stderr.count(SAID) == 1
+    assert leaked(held(tmp_path)) == set()
+    assert leaked(ended.stderr.replace(SAID, "").encode(), shown.stdout.encode(), shown.stderr.encode()) == set()
+    listed = document(only_capsule(tmp_path), "post-run-info.json")["capsula"]["redacted"]
+    assert {it["rule"] for it in listed if it["path"] == ["stdout"]} == {*CANARIES}
+
+
+def test_what_a_function_is_called_with_returns_and_raises_is_kept_without_secrets(tmp_path: Path) -> None:
+    (tmp_path / "capsula.toml").write_text(PLAIN)
+    (tmp_path / "said").write_text(SAID)
+    (tmp_path / "program.py").write_text(
+        """
+from pathlib import Path
+import capsula
+
+said = Path("said").read_text()
+
+@capsula.monitor(include_return_value=True)
+def login(user, password, said, *more, secret=""):
+    capsula.record("said", said)
+    capsula.record("password", password)
+    return {"said": said, "token": secret}
+
+@capsula.monitor
+def fail(said):
+    raise ValueError(said)
+
+login("me", "canary-by-position", said, said, secret="canary-by-name")
+login("me", said=said, password="canary-by-name")
+try:
+    fail(said)
+except ValueError:
+    pass
+"""
+    )
+
+    ended = subprocess.run([sys.executable, "-P", "program.py"], cwd=tmp_path, capture_output=True, check=False)
+
+    assert (ended.returncode, len(capsules(tmp_path))) == (0, 3), ended.stderr
+    assert leaked(held(tmp_path), ended.stderr) == set()
+    assert b"canary-by" not in held(tmp_path)
+
+
+def test_a_remote_is_kept_without_its_password(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "remote", "add", "origin", f"https://me:{SECRETS['url-password']}@host/x")
+    git(tmp_path, "remote", "add", "other", f"https://{SECRETS['github']}@host/x")
+
+    captured = capsula("capture", cwd=tmp_path)
+
+    assert captured.returncode == 0
+    assert leaked(held(tmp_path)) == set()
+
+
+def test_a_pre_capture_command_that_fails_is_told_without_secrets(tmp_path: Path) -> None:
+    (tmp_path / "said").write_text(SAID)
+    commands = json.dumps([f"cat said; false --password {SECRETS['named']}"])
+    (tmp_path / "capsula.toml").write_text(
+        PLAIN.replace("[capture]\n", f"[capture]\npre-capture-commands = {commands}\n")
+    )
+
+    captured = capsula("capture", cwd=tmp_path)
+    monitored = capsula("monitor", "true", cwd=tmp_path)
+
+    assert (captured.returncode, monitored.returncode) == (1, 0)
+    assert leaked(captured.stderr.encode(), monitored.stderr.encode(), held(tmp_path)) == set()
+    assert "[redacted github" in captured.stderr
+
+
+def test_two_runs_with_one_secret_have_one_mark(tmp_path: Path) -> None:
+    (tmp_path / "capsula.toml").write_text(PLAIN)
+
+    for secret in ("one", "one", "two"):
+        capsula("monitor", "true", "--password", f"canary-{secret}", cwd=tmp_path)
+
+    first, second, third = (document(capsule, "pre-run-info.json")["args"][-1] for capsule in capsules(tmp_path))
+    assert first == second != third
+
+
+def test_rules_and_names_can_be_exempted(tmp_path: Path) -> None:
+    wish = '[discretion]\nallow = ["password"]\nrules.github = false\n'
+    (tmp_path / "capsula.toml").write_text(PLAIN + wish)
+    words = ["true", "--password", "hunter2", WORDS["github"], "--api-key=hunter2"]
+
+    capsula("monitor", *words, cwd=tmp_path)
+
+    args = document(only_capsule(tmp_path), "pre-run-info.json")["args"]
+    assert (args[:-1], args[-1].startswith("--api-key=[redacted named ")) == (words[:-1], True)
+
+
+def test_mistakes_about_discretion_are_told_with_their_place(tmp_path: Path) -> None:
+    (tmp_path / "capsula.toml").write_text('[discretion]\nrules.jvt = false\nallow = ["a=b"]\nscan-limit = -1\n')
+
+    ended = capsula("capture", cwd=tmp_path)
+
+    assert ended.returncode == 2
+    assert ended.stderr.splitlines() == [
+        "capsula: capsula.toml: discretion > scan-limit: -1 is not a size in bytes",
+        "capsula: capsula.toml: discretion > rules > jvt: 'jvt' is no rule (did you mean 'jwt'?)",
+        "capsula: capsula.toml: discretion > allow: 'a=b' holds '='",
+    ]
+
+
+def test_what_comes_after_the_limit_is_kept_as_it_is_and_said(tmp_path: Path) -> None:
+    (tmp_path / "capsula.toml").write_text(PLAIN + "[discretion]\nscan-limit = 100\n[monitor]\noutput-in-record = 0\n")
+    (tmp_path / "said").write_text("password=canary-one\n" * 10)
+
+    ended = capsula("monitor", "cat", "said", cwd=tmp_path)
+
+    capsule = only_capsule(tmp_path)
+    assert ended.stdout == (tmp_path / "said").read_text()
+    assert (capsule / "stdout.log").read_text().endswith("\n" + "password=canary-one\n" * 5)
+    log = document(capsule, "post-run-info.json")["logs"]["stdout"]
+    assert (log["size"], log["unscanned_from"], len(log["digest"])) == (200, 100, 64)
