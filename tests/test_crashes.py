@@ -148,6 +148,31 @@ def test_nothing_is_lost_or_feigned_wherever_it_fails(verb: str, is_near: bool, 
     assert tried >= 20 // step
 
 
+@pytest.mark.parametrize("fault", FAULTS)
+def test_what_could_not_be_finished_is_open_and_can_be(fault: str, stage: Stage) -> None:
+    error, sticky = FAULTS[fault]
+    step = 1 if "EVERY_OPERATION" in os.environ else SAMPLE
+
+    for at in range(1 + list(FAULTS).index(fault), 1000, step):
+        place = stage.place(str(at), "start")
+        stage.runner.run(("start", "-i", "it"), place.root)
+        place.moved.write_bytes(CONTENT)
+        ended = stage.runner.run(("finish",), place.root, place.watched, error=error, at=at, sticky=sticky)
+        states = [*listed(place, stage.runner).values()]
+        is_kept = is_safe("finish", place, is_dead=False)
+        again = stage.runner.run(("finish", "@"), place.root)
+
+        assert ("Traceback" in ended.stderr, is_kept) == (False, True), (at, ended)
+        assert (states, again.status) in [(["open"], 0), (["finished"], 2)]
+        assert ended.status != 0 or states == ["finished"]
+        assert [it for capsule in place.capsules for it in flaws(capsule, "lost")] == []
+        assert [*listed(place, stage.runner).values()] == ["finished"]
+        shutil.rmtree(place.root)
+        shutil.rmtree(place.vault)
+        if not ended.was_hit:
+            break
+
+
 @pytest.mark.parametrize("verb", WORDS)
 def test_what_has_a_name_is_on_the_disk_before_it_gets_it(verb: str, stage: Stage) -> None:
     place = stage.place("root", verb)
