@@ -73,7 +73,7 @@ def test_a_run_starts_few_processes_and_opens_few_files(root: Path) -> None:
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs: strace")
 @pytest.mark.parametrize("wish", ['{ hash = "sha256" }', '{ hash = "sha256", copy = true }'])
 def test_twice_as_many_files_take_twice_as_many_calls(wish: str, tmp_path: Path) -> None:
-    counts = [len(traced(many(tmp_path, count, wish), "all", "capture")) for count in (0, 300, 600)]
+    counts = [len(traced(many(tmp_path, count, wish), "all", "capture")) for count in (0, 150, 300)]
 
     none, some, twice = counts
     assert twice - none <= 2.3 * (some - none)
@@ -83,7 +83,7 @@ def test_twice_as_many_files_take_twice_as_many_calls(wish: str, tmp_path: Path)
 def test_a_repository_twice_as_large_takes_twice_as_many_calls(tmp_path: Path) -> None:
     warm(tracking(tmp_path, 2))
 
-    counts = [len(traced(tracking(tmp_path, count), "all", "monitor", "true")) for count in (1, 300, 600)]
+    counts = [len(traced(tracking(tmp_path, count), "all", "monitor", "true")) for count in (1, 150, 300)]
 
     none, some, twice = counts
     assert twice - none <= 2.3 * (some - none)
