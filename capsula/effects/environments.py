@@ -152,7 +152,8 @@ def _of_base(order: Order, base: Found, report: Report) -> Result[Environment, F
                 return Success(whole)
             directory = _free(place, key)
             for old in _directories(place, key):
-                _removed(old)
+                with suppress(OSError):  # it is in nobody's way
+                    _removed(old)
             shop = Workshop(environment(order.surroundings.environ), monotonic() + order.time_limit, lock)
             made = _new(order, base, directory, shop, report)
         _swept(place)
@@ -340,7 +341,8 @@ def _swept(place: Path) -> None:
     marks = sorted(place.glob(f"*/{MARK}"), key=_last_used, reverse=True)
     for number, mark in enumerate(marks):
         if number >= MOST_KEPT or time() - _last_used(mark) > LONGEST_KEPT:
-            _removed(mark.parent)
+            with suppress(OSError):
+                _removed(mark.parent)
 
 
 def _last_used(mark: Path) -> float:
@@ -352,7 +354,9 @@ def _last_used(mark: Path) -> float:
 def _removed(directory: Path) -> None:
     """Remove an environment, unless somebody uses it; what has no mark was left by a builder that is no more."""
     try:
-        descriptor = os.open(directory / MARK, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(
+            directory / MARK, os.O_RDWR | os.O_CLOEXEC
+        )  # or some file systems lock it for nobody alone
     except FileNotFoundError:
         _cleared(directory)
         return
