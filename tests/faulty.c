@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { READS = 1, TAKES_SPACE = 2 };
@@ -33,6 +34,17 @@ void arm(const char *below, int error, int sticky, long from, int told) {
     }
     failure = error, is_sticky = sticky, at = from, journal = told, count = 0;
     armed = getpid();
+}
+
+static const char *past;
+
+/* Set this process's clock back by an hour as soon as the file is there. */
+void turn_back(const char *once) { past = strdup(once); }
+
+int clock_gettime(clockid_t clock, struct timespec *now) {
+    int error = syscall(SYS_clock_gettime, clock, now) ? -1 : 0;
+    if (!error && past && clock == CLOCK_REALTIME && !syscall(SYS_faccessat, AT_FDCWD, past, F_OK)) now->tv_sec -= 3600;
+    return error;
 }
 
 static int is_below(const char *path) {

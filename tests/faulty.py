@@ -23,7 +23,8 @@ import ctypes, json, os, sys
 from importlib import import_module
 from capsula.__main__ import main
 
-arm = ctypes.CDLL(os.environ.pop("LD_PRELOAD")).arm
+library = ctypes.CDLL(os.environ.pop("LD_PRELOAD"))
+arm = library.arm
 
 def capsula(job, journal):
     os.chdir(job["cwd"])
@@ -31,6 +32,8 @@ def capsula(job, journal):
     for descriptor, file in enumerate((os.devnull, "stdout", "stderr")):
         os.dup2(os.open(os.path.join(job["told"], file), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600), descriptor)
     sys.argv = ["capsula", *job["words"]]
+    if job["past"]:
+        library.turn_back(job["past"].encode())
     arm("\\n".join(job["below"]).encode(), job["error"], job["sticky"], job["at"], journal)
     try:
         main()
@@ -101,9 +104,13 @@ class Faulty:
         error: int = KILL,
         at: int = 0,
         sticky: bool = False,
+        past: Path | None = None,
         warm: bool = False,
     ) -> Ended:
-        """Run it in a directory; operation number ``at`` on the files ``below`` fails, the first is 1, 0 is none."""
+        """Run it in a directory; operation number ``at`` on the files ``below`` fails, the first is 1, 0 is none.
+
+        Once the file ``past`` is there, its clock is an hour late.
+        """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         job = {
@@ -113,6 +120,7 @@ class Faulty:
             "error": error,
             "at": at,
             "sticky": sticky,
+            "past": str(past or ""),
             "warm": warm,
             "told": str(self._told),
             "environment": {"PWD": str(cwd)},

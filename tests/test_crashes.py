@@ -7,6 +7,7 @@ it. With EVERY_OPERATION set all of them are tried; without it all deaths of a c
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -26,7 +27,7 @@ from attrs import frozen
 
 from capsula.effects.manifest import integrity
 from tests.faulty import KILL, Ended, Faulty, faulty
-from tests.running import PLAIN, capsula, capsules, environment
+from tests.running import PLAIN, capsula, capsules, document, environment
 
 CONTENT = b"the only copy of what took a week\n" * 100
 COMMAND = ("sh", "-c", "yes 'the only copy of what took a week' | head -n 100 > moved; echo out; echo err >&2; exit 3")
@@ -182,6 +183,20 @@ def test_what_has_a_name_is_on_the_disk_before_it_gets_it(verb: str, stage: Stag
     (capsule,) = place.capsules
     assert ended.status == (0 if verb == "capture" else 3)
     assert unsafe(ended.operations, capsule, place.moved) == []
+
+
+def test_a_clock_that_is_set_back_during_a_run_changes_no_duration_and_no_state(stage: Stage) -> None:
+    place, past = stage.place("root", "monitor"), stage.memory / "past"
+
+    first = stage.runner.run(("monitor", "touch", str(past)), place.root, past=past)
+    second = stage.runner.run(("monitor", "true"), place.root, past=past)
+
+    told = json.loads(stage.runner.run(("list", "--json"), place.root).stdout)
+    records = [document(place.vault / it["name"], "post-run-info.json") for it in told]
+    assert ((first.status, first.stderr), (second.status, second.stderr)) == ((0, ""), (0, ""))
+    assert [it["state"] for it in told] == ["finished", "finished"]
+    assert all(re.fullmatch(r"PT\d\.\d+S", record["run_time"]) for record in records)
+    assert records[0]["timestamp"] < records[0]["started"]
 
 
 LINES = 2000
