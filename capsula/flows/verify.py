@@ -19,6 +19,7 @@ from capsula.core.settings import FileSettings, HashAlgorithm
 from capsula.effects.key import resealed, vault_of
 from capsula.flows.capture import CONTEXT, looked
 from capsula.flows.inspect import Inspected, part
+from capsula.flows.rebased import rebased
 from capsula.flows.run import AFTER, BEFORE
 from capsula.reproduction.assessment import CAUSES, Aspect, Assessment, Context, assessed
 from capsula.reproduction.made import told_otherwise, without_made
@@ -37,11 +38,17 @@ def verified(capsule: Inspected, config: Config, report: Report = silent) -> Res
         return Failure(Fault("no context", f"{capsule.entry.name} holds no context to compare with", remedy))
     there = recorded(capsule)
     now = _as_then(config, capsule.documents)
-    here = _here(looked(now, report), now, capsule)
+    here = _on_the_same_commit(_here(looked(now, report), now, capsule), there)
     before = without_made(here, there, _made(capsule.documents.get(AFTER, {}), config.root))
     made = told_otherwise(here, before)
     assessment = assessed(_comparable(there), before, CAPTURED)
     return Success(evolve(assessment, aspects=tuple(_noted(it, made.get(it.name, ())) for it in assessment.aspects)))
+
+
+def _on_the_same_commit(here: Context, there: Context) -> Context:
+    """Tell the trees here against the commits of then: by which files they differ says more than by which commit."""
+    trees, twins = (_table(context.facts.get("source")) for context in (here, there))
+    return evolve(here, facts={**here.facts, "source": rebased(trees, twins, Path(here.root))}) if trees else here
 
 
 def _made(result: Document, root: Path) -> frozenset[str]:

@@ -134,6 +134,24 @@ def test_what_the_run_itself_has_made_is_no_drift_until_it_changes(tmp_path: Pat
     assert headline.startswith("source (gone.csv changed, out.csv changed); unchanged: inputs, ")
 
 
+def test_after_a_commit_the_files_are_named_and_results_that_were_committed_are_no_drift(tmp_path: Path) -> None:
+    root = repository(tmp_path / "project", {**FILES, "run.py": RUN, "tracked.csv": b"", "gone.csv": b"1", "b.py": b""})
+    capsula("monitor", sys.executable, "run.py", cwd=root, MY_ENV="mine")
+    commit(root)
+
+    committed = verdict(root)
+    git(root, "checkout", "--quiet", "-b", "other")
+    (root / "b.py").unlink()
+    write(root, {"main.py": b"print(2)\n"})
+    commit(root)
+    write(root, {"run.py": b"edited\n"})
+    other = verdict(root)
+
+    assert committed[:2] == (0, {})
+    assert other[:2] == (1, {"source": "drift"})
+    assert other[2].startswith("source (deleted: +b.py, main.py changed, run.py changed); unchanged: inputs, ")
+
+
 def test_what_0_0_21_never_recorded_is_unknown_and_no_drift(tmp_path: Path) -> None:
     root = repository(tmp_path / "project", FILES)
     write(root, {"main.py": b"print(2)\n"})
