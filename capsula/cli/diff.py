@@ -26,6 +26,9 @@ What most likely changed the results comes first. Values of the environment are 
 exit status: 0 the same; 1 they differ; 2 a mistake to mend
 """
 
+FORMAT = 1
+"""Of the account as JSON: a key may be added, none is removed or means something else."""
+
 
 def arguments(parser: ArgumentParser) -> None:
     """Add the options and arguments of the command."""
@@ -60,6 +63,7 @@ def run(options: Namespace, console: Console) -> int:
 def _account(account: Diff) -> dict[str, Json]:
     """Return what a program wants to know; every key is always there."""
     return {
+        "format": FORMAT,
         "status": "same" if account.is_same else "different",
         "headline": _headline(account),
         "aspects": [aspect_facts(aspect) for aspect in account.assessment.aspects],
@@ -94,7 +98,7 @@ def _print(account: Diff, console: Console, *, with_patch: bool) -> None:
 
 
 def _print_result(name: str, comparison: Comparison, console: Console) -> None:
-    status = "match" if comparison.grade <= Grade.EQUIVALENT else "drift" if comparison.judged else "unknown"
+    status = "match" if comparison.grade <= Grade.CLOSE else "drift" if comparison.judged else "unknown"
     print_lines(name, status, [": ".join(filter(None, (comparison.grade.word, comparison.reason)))], console)
 
 

@@ -40,7 +40,7 @@ class Diff:
     @property
     def differing(self) -> tuple[str, ...]:
         """The results that are not the same; what is written to standard error is for information."""
-        return tuple(name for name, it in self.results.items() if it.grade > Grade.EQUIVALENT and name != ERR)
+        return tuple(name for name, it in self.results.items() if it.grade > Grade.CLOSE and name != ERR)
 
     @property
     def is_same(self) -> bool:

@@ -1,7 +1,7 @@
 """What changed in the source between two capsules, file by file, as a diff that people read.
 
-The files that differ from a commit are in the capsules; all others are in a repository that has the commit, if one is
-here. Nothing is checked out, and nothing written.
+The files that differ from a commit are in the capsules, and the commit too if it was on no remote; else a repository
+that is here may have it. Nothing is checked out.
 """
 
 import os
@@ -20,6 +20,7 @@ from capsula.core.fault import Json
 from capsula.core.names import patch_paths, repository_flaw
 from capsula.core.repository import GITLINK, TROUBLE, holder, opened
 from capsula.core.tree import Tree, understood
+from capsula.effects.packs import unpacked
 
 LARGEST = 1024 * 1024
 """Bytes of a file whose change is shown."""
@@ -108,11 +109,12 @@ def _of_trees(name: str, one: _Told, other: _Told, root: Path) -> Iterator[Sourc
 def _of_tree(name: str, one: tuple[Side, Tree], other: tuple[Side, Tree], root: Path) -> Iterator[SourceChange]:
     (_, before), (_, after) = one, other
     if before.digest != after.digest:
-        repository = _repository(root, (after, before))
-        paths = {path for _, tree in (one, other) for path in _touched(tree)}
-        states = [_state(side, tree, repository, paths) for side, tree in (one, other)]
-        paths |= _committed_changes(*(state.commit for state in states))
-        yield from _changes(name, states[0], states[1], sorted(paths))
+        packs = [side.directory / tree.objects.file for side, tree in (one, other) if tree.objects]
+        with unpacked(packs, _repository(root, (after, before))) as repository:
+            paths = {path for _, tree in (one, other) for path in _touched(tree)}
+            states = [_state(side, tree, repository, paths) for side, tree in (one, other)]
+            paths |= _committed_changes(*(state.commit for state in states))
+            yield from _changes(name, states[0], states[1], sorted(paths))
     for path in sorted({*before.nested, *after.nested}):
         nested = before.nested.get(path), after.nested.get(path)
         below = os.path.join(name, path)  # noqa: PTH118 - a name in a tree, no file

@@ -1,8 +1,10 @@
 """``capsula diff``, as a person runs it: two runs, and one thing between them."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,13 +123,14 @@ def test_changes_that_were_committed_since_are_told_as_well(project: Path) -> No
     assert drifted(told)[:2] == ["source", "inputs"]
 
 
-def test_a_commit_that_no_repository_here_has_is_said_to_be_out_of_reach(project: Path, tmp_path: Path) -> None:
+def test_a_commit_that_is_neither_here_nor_kept_is_said_to_be_out_of_reach(project: Path, tmp_path: Path) -> None:
     write(project, {"helper.py": b"VALUE = 2\n"})
     commit(project)
     monitored(project)
     for capsule in capsules(project):
         context = document(capsule, "context.json")
         context["source"]["project"]["repository"] = None
+        (capsule / context["source"]["project"]["objects"]["file"]).unlink()
         (capsule / "context.json").write_text(json.dumps(context))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -137,6 +140,51 @@ def test_a_commit_that_no_repository_here_has_is_said_to_be_out_of_reach(project
 
     assert drifted(told)[0] == "source"
     assert "commit: " in str(told["headline"])
+
+
+def test_changes_are_told_though_the_repository_is_gone(project: Path, tmp_path: Path) -> None:
+    write(project, {"helper.py": b"VALUE = 2\n"})
+    commit(project)
+    write(project, {"main.py": PROGRAM + b"# more\n"})
+    monitored(project)
+    there, here = (str(shutil.move(it, tmp_path / it.name)) for it in capsules(project))
+    shutil.rmtree(project)
+
+    done = capsula("diff", there, here, "--json", cwd=tmp_path)
+
+    source = json.loads(done.stdout)["source"]
+    assert {it["path"]: it["patch"].splitlines()[-2:] for it in source} == {
+        "helper.py": ["-VALUE = 1", "+VALUE = 2"],
+        "main.py": [' json.dump({"a": 1.0, "b": helper.VALUE}, open("out.json", "w"))', "+# more"],
+    }
+
+
+def test_the_tolerance_of_an_item_is_that_of_its_results(project: Path) -> None:
+    item = b"[monitor.item.it]\nrelative-tolerance = 0.9\n"
+    write(project, {"capsula.toml": CONFIGURATION + item, "helper.py": b"VALUE = 2\n"})
+    monitored(project)
+
+    told = difference(project)
+
+    assert grades(told) == {"stdout": "close", "out.json": "close"}
+    assert str(told["headline"]).startswith("the same results; changed: source (")
+
+
+def test_a_program_can_rely_on_the_keys(project: Path) -> None:
+    write(project, {"helper.py": b"VALUE = 2\n"})
+    monitored(project)
+
+    told: Any = difference(project)
+
+    capsule = {"directory", "name", "memorable", "id"}
+    aspect = {"aspect", "status", "reasons", "notes", "differences", "summary"}
+    assert set(told) == {"format", "a", "b", "status", "headline", "aspects", "source", "results", "cosmetic"}
+    assert (told["format"], set(told["a"]), set(told["b"])) == (1, capsule, capsule)
+    assert {key for it in told["aspects"] for key in it} == aspect
+    assert [set(it) for it in told["source"]] == [{"path", "change", "patch", "why"}]
+    assert {key for it in told["results"].values() for key in it} == {
+        "grade", "kind", "reason", "max_absolute", "max_relative", "differing_numbers", "judged"
+    }  # fmt: skip
 
 
 def test_an_input_that_changed_is_blamed(project: Path) -> None:
