@@ -94,8 +94,8 @@ class MonitorSettings:
     capture: bool = True
     """Whether to capture the context before each run."""
     recapture: Recapture = "changing"
-    """What is captured anew at each call of a decorated function: ``changing`` (all but the CPU, the platform and the
-    packages, which are captured once a process) or ``all``."""
+    """What is captured anew at each call of a decorated function: ``changing`` (all but the CPU, the platform, the
+    system and the packages, which are captured once a process) or ``all``."""
     known_hash_seed: bool = True
     """Whether to set PYTHONHASHSEED to a freshly drawn, recorded number where it is unset."""
     output_in_record: int = MIB

@@ -31,8 +31,8 @@ _LONGEST_DETAILS = 64 * 1024
 
 _VALUES = frozenset({"args", "kwargs", "return_value", "exception_info"})
 _OURS = str(Path(__file__).parents[1]) + os.sep
-_UNCHANGING = frozenset({"cpu", "platform", "python_packages"})
-_known: dict[tuple[bool, bool], Fragment] = {}
+_UNCHANGING = frozenset({"cpu", "platform", "python_packages", "system"})
+_known: dict[tuple[bool, ...], Fragment] = {}
 
 
 @frozen
@@ -118,7 +118,7 @@ def _judged(config: Config, mistakes: tuple[Fault, ...]) -> Result[Config, tuple
 def _context(config: Config) -> Fragment:
     """Return the context; what cannot change while the process lives is looked at once."""
     capture = config.settings.capture
-    key = (capture.include_cpu, capture.include_python_packages)
+    key = (capture.include_cpu, capture.include_python_packages, capture.include_system)
     if key not in _known or config.settings.monitor.recapture == "all":
         fragment = looked(config)
         _known[key] = _only(fragment, _UNCHANGING)

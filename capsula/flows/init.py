@@ -91,8 +91,8 @@ _STARTER = """\
 # Whether to capture the context before each run.
 #capture = true
 
-# What is captured anew at each call of a decorated function: "changing" (all but the CPU, the platform and the
-# packages, which are captured once a process) or "all".
+# What is captured anew at each call of a decorated function: "changing" (all but the CPU, the platform, the
+# system and the packages, which are captured once a process) or "all".
 #recapture = "changing"
 
 # Whether to give each run a freshly drawn, recorded PYTHONHASHSEED where none is set.

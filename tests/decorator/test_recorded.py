@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import capsula
-from tests.calls import after, afters, befores, capsules, configured, run, values
+from tests.calls import LEAN, after, afters, befores, capsules, configured, run, values
 
 
 def test_a_call_is_recorded_with_all_that_is_known_of_it(root: Path) -> None:
@@ -219,3 +219,14 @@ work()
     contexts = [json.loads((path / "context.json").read_text()) for path in capsules(root)]
     assert (done.returncode, done.stderr) == (0, "")
     assert ["later" in context["python_packages"]["distributions"] for context in contexts] == [False, asked_anew]
+
+
+def test_what_one_function_does_not_capture_another_does(root: Path, tmp_path: Path) -> None:
+    other = configured(tmp_path / "other")
+    (root / "capsula.toml").write_text(LEAN.replace("[capture]", "[capture]\ninclude-system = false"))
+
+    for place in (root, other):
+        capsula.monitor(place)(lambda: None)()
+
+    contexts = [json.loads((capsules(place)[0] / "context.json").read_text()) for place in (root, other)]
+    assert ["system" in context for context in contexts] == [False, True]
