@@ -175,7 +175,8 @@ def _advice(verdict: Verdict, reproduction: Reproduction | None, options: Namesp
         logs = (str(directory / STDOUT) for directory in (reproduction.origin, replay.directory))
         yield f"to see it: {shlex.join(('diff', *logs))}"
     if options.repeat == 1:
-        again = shlex.join(("capsula", "reproduce", "--repeat", "2", options.capsule))
+        name = reproduction.origin.name if options.capsule.startswith("@") else options.capsule  # @ is the replay now
+        again = shlex.join(("capsula", "reproduce", "--repeat", "2", name))
         yield f"to see whether it differs from run to run by itself: {again}"
 
 

@@ -558,7 +558,7 @@ def test_what_is_typed_into_a_reproduction_is_no_input_of_the_run(project: Path)
 def test_of_what_differs_one_learns_how_to_see_more(project: Path) -> None:
     capsule = record(project, sys.executable, "-c", "import time; print('at', time.time_ns())")
 
-    done = capsula("reproduce", "--no-rebuild", capsule.name, cwd=project, **caching(project))
+    done = capsula("reproduce", "--no-rebuild", "@", cwd=project, **caching(project))
 
     replay = capsules(project)[-1]
     assert done.stdout.splitlines()[:6] == [
