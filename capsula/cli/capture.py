@@ -7,6 +7,7 @@ from returns.result import Success
 
 from capsula.cli.console import Console, safe
 from capsula.cli.main import USAGE
+from capsula.cli.offline import load_offline
 from capsula.core.naming import memorable
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import capture
@@ -32,6 +33,7 @@ def run(options: Namespace, console: Console) -> int:
     config = console.config(options)
     if config is None:
         return USAGE
+    load_offline()
     answer = capture(config, console.report)
     if not isinstance(answer, Success):
         console.mistakes((answer.failure(),))
