@@ -5,12 +5,15 @@ import random
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from time import sleep
 
 from attrs import frozen
 
 MIB = 1024 * 1024
 _SEED = 20_000
 _PER_FOLDER = 100
+_TICK = 1.1
+"""Seconds: git reads a file again that is no older than its index."""
 _COMMITTER = ("-c", "user.name=A", "-c", "user.email=a@example.org")
 
 
@@ -84,6 +87,7 @@ def _repository(directory: Path, tracked: int, dirty: int, untracked: int, extra
         path.write_text("".join(f"line {line} of {path.name}\n" for line in range(20)))
     for name, text in extra.items():
         (directory / name).write_text(text)
+    sleep(_TICK)
     git(directory, "init", "--quiet", "--initial-branch=main")
     git(directory, "config", "user.name", "A")
     git(directory, "config", "user.email", "a@example.org")
