@@ -103,6 +103,12 @@ def _whole(name: str, difference: Difference) -> str:
 def _change(name: str, there: Json, here: Json) -> str:
     if isinstance(there, list | tuple) and isinstance(here, list | tuple) and name != "args":
         more, less = ([it for it in a if it not in b] for a, b in ((here, there), (there, here)))
+        if name.rpartition("/")[2] == "deleted":
+            place = name.removesuffix("deleted")
+            removed, again = ([f"{place}{_short(it)}" for it in some] for some in (more, less))
+            return ", ".join(
+                [*(f"{it} is not there any more" for it in removed), *(f"{it} is there again" for it in again)]
+            )
         return f"{name}: {', '.join([*(f'+{_short(it)}' for it in more[:3]), *(f'-{_short(it)}' for it in less[:3])])}"
     return f"{name}: {_short(there)} → {_short(here)}"
 

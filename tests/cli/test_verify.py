@@ -149,7 +149,9 @@ def test_after_a_commit_the_files_are_named_and_results_that_were_committed_are_
 
     assert committed[:2] == (0, {})
     assert other[:2] == (1, {"source": "drift"})
-    assert other[2].startswith("source (deleted: +b.py, main.py changed, run.py changed); unchanged: inputs, ")
+    assert other[2].startswith(
+        "source (b.py is not there any more, main.py changed, run.py changed); unchanged: inputs, "
+    )
 
 
 def test_what_0_0_21_never_recorded_is_unknown_and_no_drift(tmp_path: Path) -> None:
