@@ -1,11 +1,12 @@
 # make demo   run the example under Capsula      make lint    style, types and layers
 # make test   run all tests                      make wheel   build the wheel, test what it installs
 # make bench  measure beside what others cost    (ROWS="trivial big", QUICK=1)
+# make crash  fail at every operation, where `make test` tries a sample
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test lint wheel bench clean
+.PHONY: demo test crash lint wheel bench clean
 
 demo: .venv/demo
 	$(BIN)/capsula monitor -i calculate-pi-cli $(BIN)/python examples/calculate_pi_cli.py --seed 1
@@ -16,6 +17,9 @@ demo: .venv/demo
 
 test: .venv/test
 	$(BIN)/python -m pytest -n auto --dist worksteal
+
+crash: .venv/test
+	EVERY_OPERATION=1 $(BIN)/python -m pytest -n auto --dist worksteal tests/test_crashes.py
 
 lint: .venv/lint
 	$(BIN)/ruff check .
