@@ -1,7 +1,7 @@
 """Whatever fails, and wherever: a capsule is whole or says that it is not, and nothing of the user's is lost.
 
 Each operation on the vault and on a file that is moved into it is made to fail in its turn, and the process to die at
-it. With EVERY_OPERATION set all of them are tried; without it all deaths of a capture, and a sample of the rest.
+it. `make crash` tries all of them; without EVERY_OPERATION it is all deaths of a capture, and a sample of the rest.
 """
 
 import errno
