@@ -30,14 +30,9 @@ def holder(path: Path) -> Result[pygit2.Repository, Fault]:
     if not os.path.lexists(path):
         return Failure(Fault("missing", f"{path}: no such file or directory"))
     start = path if path.is_dir() else path.parent
-    found: Result[str | None, Exception] = safe(exceptions=TROUBLE)(pygit2.discover_repository)(os.fspath(start))
-    return found.alt(lambda error: trouble(error, path)).bind(
-        lambda directory: (
-            _opened(start, RepositoryOpenFlag(0))
-            if directory
-            else Failure(Fault("not a repository", f"{path} is in no repository"))
-        )
-    )
+    # Not by pygit2.discover_repository: where it finds none, it takes a reference to None from Python 3.11, which ends
+    # the process once there is none left.
+    return _opened(start, RepositoryOpenFlag(0)).alt(lambda error: _unheld(error, path)).bind(_at_home)
 
 
 def opened(path: Path) -> Result[pygit2.Repository, Fault]:
@@ -45,7 +40,7 @@ def opened(path: Path) -> Result[pygit2.Repository, Fault]:
 
     Faults: ``not trusted`` (owned by another user), ``core.worktree leads elsewhere``, ``unreadable``.
     """
-    return _opened(path, RepositoryOpenFlag.NO_SEARCH)
+    return _opened(path, RepositoryOpenFlag.NO_SEARCH).alt(lambda error: trouble(error, path)).bind(_at_home)
 
 
 def tracks(repository: pygit2.Repository, path: Path) -> bool:
@@ -213,9 +208,15 @@ def _obstacle(path: Path) -> Fault | None:
     return None
 
 
-def _opened(path: Path, flags: RepositoryOpenFlag) -> Result[pygit2.Repository, Fault]:
+def _opened(path: Path, flags: RepositoryOpenFlag) -> Result[pygit2.Repository, Exception]:
     read: Result[pygit2.Repository, Exception] = safe(exceptions=TROUBLE)(pygit2.Repository)(os.fsencode(path), flags)
-    return read.alt(lambda error: trouble(error, path)).bind(_at_home)
+    return read
+
+
+def _unheld(error: Exception, path: Path) -> Fault:
+    if str(error).startswith("Repository not found at "):
+        return Fault("not a repository", f"{path} is in no repository")
+    return trouble(error, path)
 
 
 def _at_home(repository: pygit2.Repository) -> Result[pygit2.Repository, Fault]:
