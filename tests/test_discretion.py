@@ -101,9 +101,11 @@ def test_a_pre_capture_command_that_fails_is_told_without_secrets(tmp_path: Path
 
     captured = capsula("capture", cwd=tmp_path)
     monitored = capsula("monitor", "true", cwd=tmp_path)
+    program = [sys.executable, "-P", "-c", "import capsula; capsula.capture()"]
+    raised = subprocess.run(program, cwd=tmp_path, capture_output=True, check=False)
 
-    assert (captured.returncode, monitored.returncode) == (1, 0)
-    assert leaked(captured.stderr.encode(), monitored.stderr.encode(), held(tmp_path)) == set()
+    assert (captured.returncode, monitored.returncode, raised.returncode) == (1, 0, 1)
+    assert leaked(captured.stderr.encode(), monitored.stderr.encode(), raised.stderr, held(tmp_path)) == set()
     assert "[redacted github" in captured.stderr
 
 
@@ -152,3 +154,27 @@ def test_what_comes_after_the_limit_is_kept_as_it_is_and_said(tmp_path: Path) ->
     assert (capsule / "stdout.log").read_text().endswith("\n" + "password=canary-one\n" * 5)
     log = document(capsule, "post-run-info.json")["logs"]["stdout"]
     assert (log["size"], log["unscanned_from"], len(log["digest"])) == (200, 100, 64)
+
+
+def test_a_replay_that_prints_the_same_secret_is_identical(tmp_path: Path) -> None:
+    (tmp_path / "capsula.toml").write_text(PLAIN.replace("include-source = false\n", ""))
+    (tmp_path / "say.py").write_text("print('password', 'canary-hunter2', sep='=')")
+    capsula("monitor", "python", "say.py", cwd=tmp_path)
+    first = only_capsule(tmp_path).name
+
+    replayed = capsula("reproduce", first, "--into", str(tmp_path.with_name("again")), "--no-rebuild", cwd=tmp_path)
+
+    assert (replayed.returncode, replayed.stdout.splitlines()[0]) == (
+        0,
+        "identical: exit status, stdout; no output files known",
+    )
+    assert "canary-hunter2" not in (tmp_path / "vault" / first / "stdout.log").read_text()
+
+
+def test_a_replay_with_a_secret_in_its_words_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "capsula.toml").write_text(PLAIN.replace("include-source = false\n", ""))
+    capsula("monitor", "echo", "--password", "canary-hunter2", cwd=tmp_path)
+
+    plan = capsula("reproduce", "--plan", cwd=tmp_path)
+
+    assert (plan.returncode, "needs" in plan.stdout, "canary-hunter2" in plan.stdout) == (4, True, False)

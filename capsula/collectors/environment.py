@@ -12,14 +12,15 @@ def collect(config: Config) -> Answer:
     """Return ``values`` by name; ``digests`` by name are pending, for only the vault has the key to make them.
 
     Told are the values of variables that programs are known to listen to, and of those that the configuration names,
-    but for those that look secret.
+    but for those that look secret and are not allowed.
     """
     environ = dict(sorted(config.surroundings.environ.items()))
     named = config.settings.capture.environment_variables
+    allowed = config.settings.discretion.allow
     values = {
         name: value
         for name, value in environ.items()
-        if (is_telling(name) or name in named) and not is_secret(name, value)
+        if (is_telling(name) or name in named) and (name in allowed or not is_secret(name, value))
     }
     others = {name: value for name, value in environ.items() if name not in values}
     return Success(Fragment({"values": values}, (Seal(config.vault, others, at=("digests",)),)))

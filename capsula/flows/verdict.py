@@ -209,11 +209,19 @@ def _stream(log: str, there: _Side, here: Sequence[_Side], tolerance: Tolerance)
         [
             _compared_text(text, side.capsule / log, tolerance, side.places(there))
             if isinstance(text, str)
-            else compared(there.capsule / log, side.capsule / log, log, tolerance, side.places(there))
+            else _compared_logs(log, there, side, tolerance)
             for side in here
         ],
-        [compared(first.capsule / log, side.capsule / log, log, tolerance, side.places(first)) for side in others],
+        [_compared_logs(log, first, side, tolerance) for side in others],
     )
+
+
+def _compared_logs(log: str, there: _Side, here: _Side, tolerance: Tolerance) -> Comparison:
+    """Compare what was printed: where secrets were marked, by other rules maybe, the digest of all of it counts."""
+    digests = [part(side.result, "logs", log.removesuffix(".log"), "digest") for side in (there, here)]
+    if isinstance(digests[0], str) and digests[0] == digests[1]:
+        return Comparison(Grade.IDENTICAL, "digest")
+    return compared(there.capsule / log, here.capsule / log, log, tolerance, here.places(there))
 
 
 def _compared_text(text: str, log: Path, tolerance: Tolerance, places: Places) -> Comparison:

@@ -8,7 +8,8 @@ from attrs import evolve
 from capsula.collectors.environment import collect
 from capsula.core.config import Config, Surroundings
 from capsula.core.effect import Seal
-from capsula.core.settings import CaptureSettings, Settings
+from capsula.core.settings import CaptureSettings, DiscretionSettings, Settings
+from capsula.flows.inspect import part
 from tests.running import PLAIN, capsula, capsules, document
 
 ENVIRON = {
@@ -36,6 +37,15 @@ def test_values_are_told_of_what_programs_listen_to_and_of_what_is_named() -> No
     assert (seal.vault, seal.at) == (Path("/root/vault"), ("digests",))
     assert list(seal.values) == ["API_TOKEN", "OTHER", "PYTHON_INDEX"]
     assert "hidden" not in repr(fragment)
+
+
+def test_the_value_of_a_secret_name_that_is_allowed_is_told() -> None:
+    named = config(ENVIRON, "API_TOKEN")
+    allowing = evolve(named, settings=evolve(named.settings, discretion=DiscretionSettings(allow=("API_TOKEN",))))
+
+    fragment = collect(allowing).unwrap()
+
+    assert part(fragment.facts, "values", "API_TOKEN") == "hidden"
 
 
 def test_a_capsule_tells_values_apart_and_none_of_the_hidden(tmp_path: Path) -> None:
