@@ -38,6 +38,16 @@ def test_every_byte_of_each_stream_arrives_and_is_kept(wrapper: Wrapper, tmp_pat
     assert (wrapper.outcome["merged"], wrapper.faults) == (False, [])
 
 
+def test_a_secret_in_two_parts_reaches_the_reader_and_not_the_log(wrapper: Wrapper) -> None:
+    script = "printf 'pass'; sleep 0.1; printf 'word=canary-hun'; sleep 0.1; echo 'ter2; done'"
+
+    ended = wrapper.run("sh", "-c", script)
+
+    assert ended.stdout == b"password=canary-hunter2; done\n"
+    assert wrapper.logs == (b"password=[redacted named]; done\n", b"")
+    assert wrapper.outcome["sizes"] == [len(ended.stdout), 0]
+
+
 def test_the_first_line_is_there_while_the_command_waits(wrapper: Wrapper) -> None:
     process = wrapper.start("sh", "-c", "echo first; read go; echo $go")
     assert process.stdout is not None
