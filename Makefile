@@ -45,6 +45,7 @@ bench: .venv/demo
 
 .venv/test: .venv/demo
 	$(PIP) install --group test
+	command -v cc >/dev/null || $(PIP) install --group compiler
 	@touch $@
 
 .venv/lint: .venv/test

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -155,10 +156,16 @@ def faulty(directory: Path) -> Iterator[Faulty]:
 
 
 def _compiled(directory: Path) -> Path:
-    compiler = shutil.which("cc")
+    compiler = _compiler()
     if compiler is None or sys.platform != "linux":
         pytest.skip("needs: C compiler")
     library = directory / "faulty.so"
     source = Path(__file__).with_name("faulty.c")
-    subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+    subprocess.run([*compiler, "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
     return library
+
+
+def _compiler() -> tuple[str, ...] | None:
+    if found := shutil.which("cc"):
+        return (found,)
+    return (sys.executable, "-m", "ziglang", "cc") if find_spec("ziglang") else None
