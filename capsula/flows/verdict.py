@@ -78,12 +78,13 @@ def _judged_calls(it: Blueprint, replays: Sequence[Replay], suspects: Sequence[S
         return blocked([_uncalled(it, replays)], suspects)
     there = _recorded(it)
     here = [_called(it, replay, call) for call, replay in made]
-    outputs = {
-        **_files(there, here, replays[0].tolerance),
-        **_values(there, here, replays[0].tolerance),
-    }
     raised = [int(side.result.get("exception_info") is not None) for side in (there, *here)]
-    return judged(outputs, ending=Ending(raised[0], tuple(raised[1:])), suspects=suspects)
+    return judged(
+        _files(there, here, replays[0].tolerance),
+        ending=Ending(raised[0], tuple(raised[1:])),
+        values=_values(there, here, replays[0].tolerance),
+        suspects=suspects,
+    )
 
 
 def context_suspects(it: Blueprint, replay: Replay) -> tuple[Suspect, ...]:

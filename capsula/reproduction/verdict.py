@@ -17,7 +17,7 @@ _MOST_TOLD = 10
 
 @frozen
 class Ending:
-    """The exit status of the recorded run, and those of its replays."""
+    """The exit status of the recorded run, and those of its replays; of a call 0 if it returned, 1 if it raised."""
 
     recorded: int | None
     """None if what the capsule says is no exit status: then nobody can tell whether a replay ended alike."""
@@ -44,12 +44,13 @@ class Verdict:
     """What was judged, and how; ``judged`` and ``blocked`` make it."""
 
     ending: Ending | None = None
-    """None where the recorded run has no exit status, as a function call."""
     stdout: Comparison | None = None
     stderr: Comparison | None = None
     """For information: it takes no part in the grade."""
     outputs: Mapping[str, Comparison] = field(factory=dict)
     """Name to comparison, of all files that the recorded run or a replay is known to have written."""
+    values: Mapping[str, Comparison] | None = None
+    """Of a function call: what it returned or raised, empty if that was not recorded; None of a command."""
     suspects: tuple[Suspect, ...] | None = None
     """What of the context has drifted, the likeliest cause first; None if nobody looked."""
     blockers: tuple[str, ...] = ()
@@ -61,27 +62,33 @@ class Verdict:
         if self.blockers:
             return Grade.BLOCKED
         grades = [it.grade if it.judged else Grade.INCOMPLETE for it in self._comparisons]
-        return max((*grades, *((self.ending.grade,) if self.ending else ())), default=Grade.INCOMPLETE)
+        grades += [self.ending.grade] if self.ending else []
+        return max(grades if self._is_something_known else [*grades, Grade.INCOMPLETE])
 
     @property
     def is_complete(self) -> bool:
         """Whether something was judged, and all that is known was."""
         is_ending_known = self.ending is None or self.ending.grade is not Grade.INCOMPLETE
-        is_something_known = bool(self.ending or self._comparisons)
-        return is_something_known and is_ending_known and all(it.judged for it in self._comparisons)
+        return self._is_something_known and is_ending_known and all(it.judged for it in self._comparisons)
 
     @property
     def judged(self) -> tuple[str, ...]:
         """What the grade is of, in words."""
-        status = ("exit status",) if self.ending and self.ending.grade is not Grade.INCOMPLETE else ()
+        status = (_ended(self),) if self.ending and self.ending.grade is not Grade.INCOMPLETE else ()
         stdout = ("stdout",) if self.stdout and self.stdout.judged else ()
+        values = tuple(name for name, it in (self.values or {}).items() if it.judged)
         count = sum(it.judged for it in self.outputs.values())
         files = (f"{count} output file{'s' if count > 1 else ''}",) if count else ()
-        return status + stdout + files
+        return status + stdout + values + files
+
+    @property
+    def _is_something_known(self) -> bool:
+        """That a call returned is not what it was made for."""
+        return bool(self._comparisons or (self.ending and self.values is None))
 
     @property
     def _comparisons(self) -> tuple[Comparison, ...]:
-        return ((self.stdout,) if self.stdout else ()) + tuple(self.outputs.values())
+        return tuple(it for _, it in _named(self))
 
     def as_facts(self) -> dict[str, Json]:
         """Return the verdict as JSON; all keys are always there."""
@@ -90,7 +97,8 @@ class Verdict:
             "verdict": self.grade.word,
             "complete": self.is_complete,
             "judged": list(self.judged),
-            "exit_status": _ending_facts(self.ending),
+            "exit_status": _ending_facts(self.ending) if self.values is None else None,
+            "call": _call_facts(self.ending, self.values) if self.values is not None else None,
             "stdout": self.stdout.as_facts() if self.stdout else None,
             "stderr": self.stderr.as_facts() if self.stderr else None,
             "outputs": {name: it.as_facts() for name, it in self.outputs.items()},
@@ -99,12 +107,13 @@ class Verdict:
         }
 
 
-def judged(
+def judged(  # noqa: PLR0913  # all that a run, or a call, comes to
     outputs: Mapping[str, Comparison],
     *,
     ending: Ending | None = None,
     stdout: Comparison | None = None,
     stderr: Comparison | None = None,
+    values: Mapping[str, Comparison] | None = None,
     suspects: Iterable[Suspect] | None = None,
 ) -> Verdict:
     """Return the verdict over a replay, or several; ``suspects`` empty means that the context is exactly the recorded.
@@ -112,7 +121,7 @@ def judged(
     Comparisons of several replays are ``settled`` first, each to one.
     """
     ordered = None if suspects is None else tuple(sorted(suspects, key=_rank))
-    return Verdict(ending, stdout, stderr, dict(sorted(outputs.items())), ordered)
+    return Verdict(ending, stdout, stderr, dict(sorted(outputs.items())), values, ordered)
 
 
 def blocked(blockers: Sequence[str], suspects: Iterable[Suspect] | None = None) -> Verdict:
@@ -141,14 +150,18 @@ def _headline(verdict: Verdict) -> str:
     match grade:
         case Grade.BLOCKED:
             return f"blocked: {'; '.join(map(_shown, verdict.blockers))}"
+        case Grade.FAILED if verdict.ending and verdict.values is not None:
+            return (
+                f"failed: it {_CALL[not verdict.ending.recorded]}, where it had {_CALL[bool(verdict.ending.recorded)]}"
+            )
         case Grade.FAILED if verdict.ending:
             return f"failed: exit status {_statuses(verdict.ending)} instead of {verdict.ending.recorded}"
     if _is_good(verdict):
         return f"{grade.word}: {_all_judged(verdict)}"
-    ending = ["exit status"] if verdict.ending and verdict.ending.grade == grade else []
+    ending = [_ended(verdict)] if verdict.ending and verdict.ending.grade == grade else []
     at_fault = ending + [name for name, it in _named(verdict) if (it.grade if it.judged else Grade.INCOMPLETE) == grade]
     shown = ", ".join(map(_shown, at_fault[:3])) + (f" and {len(at_fault) - 3} more" if len(at_fault) > 3 else "")
-    return f"{grade.word}: {shown or 'nothing is known that could be judged'}"
+    return f"{grade.word}: {shown or _nothing(verdict)}"
 
 
 def _details(verdict: Verdict) -> Iterable[str]:
@@ -186,11 +199,29 @@ def _is_good(verdict: Verdict) -> bool:
 
 
 def _named(verdict: Verdict) -> tuple[tuple[str, Comparison], ...]:
-    return ((("stdout", verdict.stdout),) if verdict.stdout else ()) + tuple(verdict.outputs.items())
+    stdout = {"stdout": verdict.stdout} if verdict.stdout else {}
+    return (*stdout.items(), *(verdict.values or {}).items(), *verdict.outputs.items())
 
 
 def _all_judged(verdict: Verdict) -> str:
-    return ", ".join(verdict.judged) + ("" if verdict.outputs else "; no output files known")
+    untold = f"; {_UNRECORDED}" if verdict.values == {} else ""
+    return ", ".join(verdict.judged) + untold + ("" if verdict.outputs else "; no output files known")
+
+
+def _nothing(verdict: Verdict) -> str:
+    return "nothing is known that could be judged" if verdict.values is None else f"{_UNRECORDED}, and no file is known"
+
+
+_UNRECORDED = "what it returned was not recorded"
+_CALL = ("returned", "raised")
+"""How a call ended, by the status that stands for it."""
+
+
+def _ended(verdict: Verdict) -> str:
+    """Return what of the ending is judged."""
+    if verdict.values is None or verdict.ending is None:
+        return "exit status"
+    return f"that it {_CALL[bool(verdict.ending.recorded)]}"
 
 
 def _told(comparison: Comparison) -> str:
@@ -219,6 +250,16 @@ def _ending_facts(ending: Ending | None) -> Json:
         "grade": ending.grade.word,
         "recorded": ending.recorded,
         "replayed": list(ending.replayed),
+    }
+
+
+def _call_facts(ending: Ending | None, values: Mapping[str, Comparison]) -> Json:
+    ended = ending or Ending(None, ())
+    return {
+        "grade": ended.grade.word,
+        "recorded": None if ended.recorded is None else _CALL[bool(ended.recorded)],
+        "replayed": [_CALL[bool(status)] for status in ended.replayed],
+        "values": {name: it.as_facts() for name, it in values.items()},
     }
 
 

@@ -357,7 +357,8 @@ def test_a_decorated_call_is_brought_back_by_the_program_that_made_it(project: P
 
     status, account = reproduced(project, second.name)
 
-    assert (status, account["verdict"], list(account["outputs"])) == (0, "identical", ["return value"])
+    assert (status, account["verdict"], account["judged"]) == (0, "identical", ["that it returned", "return value"])
+    assert (account["exit_status"], account["call"]["replayed"]) == (None, ["returned"])
 
 
 def test_a_decorated_call_at_a_prompt_cannot_be_brought_back(project: Path) -> None:

@@ -18,6 +18,7 @@ CHANGED_TOLD = "different (table): 2 numbers differ, 1 beyond the tolerance; by 
 
 WELL = Ending(0, (0,))
 BADLY = Ending(3, (3,))
+RAISED = Ending(1, (1,))
 
 
 @pytest.mark.parametrize(
@@ -73,6 +74,40 @@ BADLY = Ending(3, (3,))
                 "context: exact",
             ],
             1,
+        ),
+        (
+            judged({}, ending=WELL, values={"return value": SAME}, suspects=[]),
+            ["identical: that it returned, return value; no output files known", "context: exact"],
+            0,
+        ),
+        (
+            judged({}, ending=RAISED, values={"exception": SAME}, suspects=[]),
+            ["identical: that it raised, exception; no output files known", "context: exact"],
+            0,
+        ),
+        (
+            judged({"a": SAME}, ending=WELL, values={}, suspects=[]),
+            ["identical: that it returned, 1 output file; what it returned was not recorded", "context: exact"],
+            0,
+        ),
+        (
+            judged({}, ending=WELL, values={}, suspects=[]),
+            [
+                "incomplete: what it returned was not recorded, and no file is known",
+                "judged: that it returned; what it returned was not recorded; no output files known",
+                "context: exact",
+            ],
+            1,
+        ),
+        (
+            judged({}, ending=Ending(0, (1,)), values={"exception": EXTRA}, suspects=[]),
+            [
+                "failed: it raised, where it had returned",
+                "  exception: extra (absence): the recorded run did not write it",
+                "judged: that it returned, exception; no output files known",
+                "context: exact",
+            ],
+            3,
         ),
         (
             judged({"a": EXTRA, "b": MISSING, "c": CHANGED}, suspects=[]),
@@ -194,6 +229,7 @@ def test_a_program_reads_all_of_it() -> None:
         "complete": True,
         "judged": ["exit status", "stdout", "1 output file"],
         "exit_status": {"grade": "identical", "recorded": 0, "replayed": [0]},
+        "call": None,
         "stdout": SAME.as_facts(),
         "stderr": None,
         "outputs": {"a": CHANGED.as_facts()},
