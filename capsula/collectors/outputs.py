@@ -19,6 +19,8 @@ MOST_FILES = 50_000
 """Files that are looked at; a root that holds more is not searched."""
 
 _CACHES = frozenset({"__pycache__", "node_modules"})
+_MARKS = frozenset({"pyvenv.cfg", ".capsula"})
+"""Names that tell that a folder is a virtual environment, a vault or a capsule."""
 
 _HASHED_MORE = 16
 """How many times as much as is kept is hashed at least."""
@@ -108,7 +110,7 @@ def _below(folder: Path, prefix: str, vault: Path) -> Iterator[tuple[str, State]
             entries = list(listing)
     except OSError:  # a folder that cannot be listed before and after has no outputs that could be told
         return
-    if any(entry.name == "pyvenv.cfg" for entry in entries):
+    if any(entry.name in _MARKS for entry in entries):
         return
     for entry in entries:
         try:

@@ -68,6 +68,12 @@ def test_caches_and_hidden_folders_are_no_outputs(project: Path) -> None:
     assert outputs(project, command) == {}
 
 
+def test_capsules_are_no_outputs_in_whatever_vault_they_are(project: Path) -> None:
+    found = outputs(project, "mkdir -p other/.capsula other/run; touch other/run/context.json beside")
+
+    assert list(found) == ["beside"]
+
+
 def test_beyond_the_limit_the_smaller_files_are_kept_and_the_others_told(project: Path) -> None:
     (project / "capsula.toml").write_text(f"{PLAIN}[monitor]\noutput-limit = 10\n")
 
