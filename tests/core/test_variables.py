@@ -38,7 +38,7 @@ def test_and_not_by_these(name: str) -> None:
 
 
 def test_a_terminal_passes_and_a_setting_does_not() -> None:
-    assert all(map(is_passing, ("SHLVL", "_", "TERM", "SSH_TTY", "CAPSULA_CAPSULE_ID")))
+    assert all(map(is_passing, ("SHLVL", "_", "TERM", "SSH_TTY", "PS1", "VIRTUAL_ENV_PROMPT", "CAPSULA_CAPSULE_ID")))
     assert not any(map(is_passing, ("PATH", "HOME", "MY_ENV", "COLUMNS")))
 
 
