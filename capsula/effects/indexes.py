@@ -12,14 +12,13 @@ from attrs import frozen
 
 from capsula.core.fault import Json
 
-DEFAULT = "https://pypi.org/simple"
-
 
 @frozen
 class Indexes:
     """Where packages come from; the addresses may hold secrets."""
 
     addresses: tuple[str, ...]
+    """In words where it is the installer alone that knows it."""
     links: tuple[str, ...]
     """Directories, or addresses of pages, that name files."""
 
@@ -46,7 +45,7 @@ def _of_pip(environ: Mapping[str, str]) -> Indexes:
         for section in ("global", "install"):
             told |= {name.replace("_", "-"): text for name, text in _section(parser, section)}
     told |= {name[4:].lower().replace("_", "-"): text for name, text in environ.items() if name.startswith("PIP_")}
-    main = () if told.get("no-index", "").lower() in _YES else (told.get("index-url", DEFAULT),)
+    main = () if told.get("no-index", "").lower() in _YES else (told.get("index-url", _DEFAULT.format("pip")),)
     extra = told.get("extra-index-url", "").split() if main else ()
     return Indexes((*main, *extra), tuple(told.get("find-links", "").split()))
 
@@ -66,12 +65,13 @@ def _of_uv(environ: Mapping[str, str]) -> Indexes:
     for name in ("UV_INDEX", "UV_EXTRA_INDEX_URL"):
         named += (re.sub(r"^[\w-]+=(?=\w+:)", "", word) for word in environ.get(name, "").split())
     named += map(str, _list(told.get("extra-index-url")))
-    main = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or str(told.get("index-url") or DEFAULT)
+    main = environ.get("UV_DEFAULT_INDEX") or environ.get("UV_INDEX_URL") or str(told.get("index-url", ""))
     links = re.findall(r"[^,\s]+", environ.get("UV_FIND_LINKS", "")) or _list(told.get("find-links"))
     is_none = bool(told.get("no-index")) or environ.get("UV_NO_INDEX", "").lower() in _YES
-    return Indexes(() if is_none else (*dict.fromkeys(named), main), tuple(map(str, links)))
+    return Indexes(() if is_none else (*dict.fromkeys(named), main or _DEFAULT.format("uv")), tuple(map(str, links)))
 
 
+_DEFAULT = "the index that {} asks by default"
 _YES = ("1", "true", "yes", "on", "y", "t")
 
 

@@ -1,7 +1,7 @@
 """Building an environment: every command is known before any is run, and the step of a plan tells them."""
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
@@ -176,17 +176,21 @@ def _told(recipe: Recipe, prospect: Prospect) -> Iterator[str]:
     yield from (f"run {shlex.join(words)}" for words in prospect.installer.making(directory, base))
     if recipe.pins:
         yield f"write {directory / WANTED}"
-        yield from (f"install {pin.requirement}{_KINDS[pin.kind]}" for pin in recipe.pins)
-        for index, stage in enumerate(prospect.stages):
-            words = prospect.installer.installing(directory, base, stage, prospect.wheels)
-            yield f"{'or else run' if index else 'run'} {shlex.join(words)}"
-    if not prospect.offline:
-        yield from (
-            f"fetch {name}, built from its source, which runs code of it, if there is no wheel of it"
-            for name in prospect.lacking
+        yield from _installations(recipe.pins)
+        yield from _commands(
+            [prospect.installer.installing(directory, base, stage, prospect.wheels) for stage in prospect.stages]
         )
-        yield from (f"ask {address}" for address in prospect.addresses if prospect.lacking)
+    if prospect.lacking and not prospect.offline:
+        yield f"fetch {', '.join(prospect.lacking)}; what has no wheel is built from its source, which runs code of it"
+        yield from (f"ask {address}" for address in prospect.addresses)
     yield from (f"link {link.name} {link.version} to its source" for link in recipe.links)
+
+
+def _installations(pins: Sequence[Pin]) -> Iterator[str]:
+    for kind, told in _KINDS.items():
+        words = [pin.requirement for pin in pins if pin.kind == kind]
+        if words:
+            yield f"install {', '.join(words)}{told}"
 
 
 _KINDS = {
@@ -195,6 +199,15 @@ _KINDS = {
     "archive": " (from an address of its own)",
     "directory": " (built of a directory, which runs code of it)",
 }
+
+
+def _commands(attempts: Sequence[Words]) -> Iterator[str]:
+    """Yield the first command, and in what each that is tried after it is another one."""
+    first, *others = attempts
+    yield f"run {shlex.join(first)}"
+    for words in others:
+        yield f"or else run it without {shlex.join(word for word in first if word not in words)}"
+
 
 _UV_INSTALLS = ("pip", "install", "--no-deps")
 _UV_STAGES: dict[Stage, Words] = {"cached": ("--offline", "--no-build"), "built": ("--no-build",), "any": ()}

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from capsula.effects.indexes import DEFAULT, Indexes, indexes
+from capsula.effects.indexes import Indexes, indexes
 
 PIP = """
 [global]
@@ -27,7 +27,7 @@ index-url = "https://main/simple"
 
 @pytest.mark.parametrize("installer", ["pip", "uv"])
 def test_without_a_word_of_the_user_there_is_one(installer: str, tmp_path: Path) -> None:
-    assert indexes(installer, alone(tmp_path)) == Indexes((DEFAULT,), ())
+    assert indexes(installer, alone(tmp_path)) == Indexes((f"the index that {installer} asks by default",), ())
 
 
 def test_the_files_of_pip_are_read_and_variables_go_before_them(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_the_user_may_want_none(installer: str, name: str, tmp_path: Path) -> No
 def test_a_file_that_says_nothing_sensible_says_nothing(installer: str, file: str, tmp_path: Path) -> None:
     written(tmp_path / ".config" / file, "nonsense\n")
 
-    assert indexes(installer, alone(tmp_path)) == Indexes((DEFAULT,), ())
+    assert indexes(installer, alone(tmp_path)) == Indexes((f"the index that {installer} asks by default",), ())
 
 
 def alone(home: Path) -> dict[str, str]:

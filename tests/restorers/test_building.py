@@ -23,7 +23,7 @@ def test_every_command_file_and_address_is_named() -> None:
 
     install = (
         "/bin/uv pip install --no-deps --quiet --no-progress --link-mode=copy --python /cache/env-1/bin/python"
-        "{} --requirement /cache/env-1/.requirements.txt"
+        " --offline --no-build --requirement /cache/env-1/.requirements.txt"
     )
     assert step(WANTED, prospect) == Step(
         Phase.ENVIRONMENT,
@@ -34,10 +34,10 @@ def test_every_command_file_and_address_is_named() -> None:
             "write /cache/env-1/.requirements.txt",
             "install six==1.17.0",
             "install mine @ file:///now/mine (built of a directory, which runs code of it)",
-            f"run {install.format(' --offline --no-build')}",
-            f"or else run {install.format(' --no-build')}",
-            f"or else run {install.format('')}",
-            "fetch six==1.17.0, built from its source, which runs code of it, if there is no wheel of it",
+            f"run {install}",
+            "or else run it without --offline",
+            "or else run it without --offline --no-build",
+            "fetch six==1.17.0; what has no wheel is built from its source, which runs code of it",
             "ask https://index/simple",
             "link here 2 to its source",
         ),
