@@ -51,17 +51,25 @@ def signed(signer: Signer, known: Mapping[str, Sum | None], coming: Mapping[str,
         coming: The texts of documents that will be put in their places after this one.
     """
     sums = {path: known.get(path) or _sum(file) for path, file in _files(signer.directory)}
-    sums |= {path: Sum(len(text), sha256(text).hexdigest()) for path, text in coming.items()}
+    sums |= {path: summed(text) for path, text in coming.items()}
     facts: dict[str, Json] = {
         "format": FORMAT,
         "id": signer.id,
         "status": signer.status,
         "files": {path: sums[path]._asdict() for path in sorted(sums)},
     }
-    proof = key(signer.vault).bind(lambda _: signature(signer.vault, _canonical(facts)))
+    canonical = _canonical(facts)
+    proof = signature(signer.vault, canonical).lash(
+        lambda _: key(signer.vault).bind(lambda _: signature(signer.vault, canonical))
+    )
     text = dumps({**facts, "signature": proof.value_or(None)})
     replaced(signer.directory / NAME, text, signer.directory / OWN, durable=False)
     return sums
+
+
+def summed(text: bytes) -> Sum:
+    """Return what a file with this text is."""
+    return Sum(len(text), sha256(text).hexdigest())
 
 
 def is_own(capsule: Path) -> bool:

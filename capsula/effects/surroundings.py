@@ -3,6 +3,8 @@
 import os
 import stat
 import sys
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from platform import node
 
@@ -19,7 +21,15 @@ def surroundings(argv: tuple[str, ...] = ()) -> Surroundings:
 
 def process() -> dict[str, Json]:
     """Return what tells this process from every other, on this machine and others, before and after a restart."""
+    return dict(_process())
+
+
+@cache
+def _process() -> Mapping[str, Json]:
     return {"host": node(), "pid": os.getpid(), "boot_id": boot_id(), "started": started(os.getpid())}
+
+
+os.register_at_fork(after_in_child=_process.cache_clear)
 
 
 def start() -> dict[str, Json] | None:

@@ -3,11 +3,12 @@
 import os
 import shutil
 import stat
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
-from itertools import chain, count
+from itertools import chain, count, takewhile
 from pathlib import Path
 from time import time
 
@@ -28,7 +29,8 @@ _PARTS = 5
 
 def building(vault: Path, identity: str) -> Result[Path, Fault]:
     """Make the vault if need be, and a private directory in it where a capsule is built aside."""
-    aside = vault / OWN / "building" / f"{_builder()}-{identity}"
+    builder = _builder()
+    aside = vault / OWN / "building" / f"{builder}-{identity}"
     try:
         for new in folders(vault):
             synchronised(new.parent)  # once in the life of a vault; each capsule relies on its name
@@ -36,7 +38,7 @@ def building(vault: Path, identity: str) -> Result[Path, Fault]:
         if flaw:
             return Failure(_unsafe(vault, flaw))
         _hidden_from_git(vault)
-        _swept(aside.parent)
+        _swept(aside.parent, builder)
         folders(aside / OWN)
     except OSError as error:
         discarded(aside)
@@ -55,7 +57,7 @@ def published(aside: Path, vault: Path, template: str, moment: datetime, durabil
         if flaw:
             return Failure(_unsafe(vault, flaw))
         folders(above)
-        capsule = next(path for path in _names(vault, name) if _renamed(aside, path))
+        capsule = next(path for path in _names(vault / name) if _renamed(aside, path))
         if durability == "full":
             for folder in _up_to(vault, capsule.parent):
                 synchronised(folder)
@@ -88,9 +90,9 @@ def _short(text: Json) -> str:
     return sha256(str(text).encode("utf-8", "backslashreplace")).hexdigest()[:8]
 
 
-def _swept(building: Path) -> None:
+def _swept(building: Path, builder: str) -> None:
     """Remove what processes of this host have left that were killed while they built."""
-    host, boot, *_ = _builder().split("-")
+    host, boot, *_ = builder.split("-")
     with suppress(OSError):
         for left in building.iterdir():
             parts = left.name.split("-")
@@ -129,13 +131,17 @@ def _made_privately(vault: Path) -> os.stat_result:
 def _planted(vault: Path, below: Iterable[Path]) -> str | None:
     """Return which folder of a vault that has no flaw is another user's, or a link that is, or leads to such a one."""
     known = {os.geteuid(), 0, vault.stat().st_uid}
-    strange = (folder for folder in below if os.path.lexists(folder) and not _owners(folder) <= known)
+    strange = (folder for folder in below if not _owners(folder) <= known)
     return next((f"{folder} belongs to another user" for folder in strange), None)
 
 
 def _owners(folder: Path) -> set[int]:
-    """Return whose a folder is, and, of a link to one, whose the link is."""
-    return {folder.lstat().st_uid, folder.stat().st_uid}
+    """Return whose a folder is, and, of a link to one, whose the link is; nobody's if there is none."""
+    try:
+        status = folder.lstat()
+    except FileNotFoundError:
+        return set()
+    return {status.st_uid, folder.stat().st_uid} if stat.S_ISLNK(status.st_mode) else {status.st_uid}
 
 
 def _hidden_from_git(vault: Path) -> None:
@@ -146,11 +152,20 @@ def _hidden_from_git(vault: Path) -> None:
 
 def _up_to(vault: Path, folder: Path) -> Iterator[Path]:
     """Yield the folders from one below the vault up to it: each may be new, and its name is held by the next."""
-    return (each for each in (folder, *folder.parents) if each.is_relative_to(vault))
+    return takewhile(lambda each: each.is_relative_to(vault), chain((folder,), folder.parents))
 
 
-def _names(vault: Path, name: str) -> Iterator[Path]:
-    return (vault / each for each in chain((name,), (f"{name}_{number}" for number in count(2))))
+def _names(capsule: Path) -> Iterator[Path]:
+    """Yield the names that may be free; the first is, unless another process is faster.
+
+    It is found by halves: of a function that is called a thousand times a second, no call asks for each name before.
+    """
+    if not os.path.lexists(capsule):
+        yield capsule
+    names = f"{capsule}_"
+    beyond = next(number for number in map((2).__pow__, count(1)) if not os.path.lexists(f"{names}{number}"))
+    first = bisect_left(range(beyond), True, 2, key=lambda number: not os.path.lexists(f"{names}{number}"))
+    yield from (Path(f"{names}{number}") for number in count(first))
 
 
 def _renamed(aside: Path, capsule: Path) -> bool:

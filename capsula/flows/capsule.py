@@ -16,7 +16,7 @@ from capsula.core.layout import laid_out
 from capsula.core.redaction import Redaction, redactions
 from capsula.effects.files import all_synchronised, replaced, written
 from capsula.effects.key import key
-from capsula.effects.manifest import Signer, Sum, signed
+from capsula.effects.manifest import Signer, Sum, signed, summed
 from capsula.effects.perform import performed
 from capsula.effects.vault import OWN, building, discarded, ours, published
 
@@ -102,7 +102,9 @@ def _built(aside: Path, config: Config, drafts: Sequence[Draft]) -> Result[Capsu
         for draft in drafts:
             finished, known = _done(draft, aside, known)
             finished = _redacted(finished, redaction)
-            written(aside / draft.name, (dumps(finished.document),))
+            text = dumps(finished.document)
+            written(aside / draft.name, (text,))
+            known[draft.name] = summed(text)
             done.append(finished)
         held = signed(Signer(aside, config.vault, header.id, drafts[-1].status), known, {})
     except OSError as error:
@@ -119,6 +121,8 @@ def _built(aside: Path, config: Config, drafts: Sequence[Draft]) -> Result[Capsu
 
 def _done(draft: Draft, directory: Path, known: Mapping[str, Sum | None]) -> tuple[Draft, dict[str, Sum | None]]:
     """Perform the effects of a draft; what their answers want in turn is left to ``_cleared``."""
+    if not draft.fragment.effects:
+        return draft, {**known}
     effects = laid_out(draft.fragment.effects, known)
     answers = performed(effects, directory)
     held = (target for effect, (_, answer) in zip(effects, answers, strict=True) for target in _held(effect, answer))
