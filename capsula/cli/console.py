@@ -64,12 +64,12 @@ class Console:
         """Say each fault in a line of its own, unless told to be quiet."""
         if not self.quiet:
             for fault in faults:
-                self._say(safe(str(fault)), "yellow")
+                self._say(_indented(str(fault)), "yellow")
 
     def mistakes(self, faults: Iterable[Fault]) -> None:
         """Say each mistake of the user in a line of its own."""
         for fault in faults:
-            self._say(safe(str(fault)), "red")
+            self._say(_indented(str(fault)), "red")
 
     def paint(self, text: str, style: Style) -> str:
         """Return the text in this style, if standard output shows colours."""
@@ -107,6 +107,11 @@ def safe(text: str) -> str:
     return "".join(
         character if character.isprintable() or character in "\n\t" else _escaped(character) for character in text
     )
+
+
+def _indented(text: str) -> str:
+    """Return a message of which no further line looks like another message."""
+    return safe(text).replace("\n", "\n  ")
 
 
 def _discreet(text: str) -> str:

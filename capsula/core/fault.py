@@ -34,8 +34,9 @@ class Fault:
         return facts
 
     def __str__(self) -> str:
-        place = ": ".join((" > ".join(self.path), self.message)) if self.path else self.message
-        return f"{place} ({self.remedy})" if self.remedy else place
+        place = " > ".join(self.path).replace("\n", "\\n")  # a key may be anything, a file's name too
+        text = f"{place}: {self.message}" if self.path else self.message
+        return f"{text} ({self.remedy})" if self.remedy else text
 
 
 def fault_of(error: OSError, subject: str = "") -> Fault:

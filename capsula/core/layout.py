@@ -6,7 +6,7 @@ from itertools import count
 from attrs import evolve
 
 from capsula.core.effect import Effect, Keep, Write
-from capsula.core.names import OWN_NAMES
+from capsula.core.names import OWN_NAMES, above
 
 _ASKED_FOR = ("outside/", "files/", ".capsula/outputs/")
 
@@ -38,11 +38,11 @@ class _Claims:
 
     def claim(self, path: str) -> None:
         self._files.add(path.casefold())
-        self._folders.update(_above(path.casefold()))
+        self._folders.update(above(path.casefold()))
 
     def is_free(self, path: str) -> bool:
         folded = path.casefold()
-        return folded not in self._files and folded not in self._folders and self._files.isdisjoint(_above(folded))
+        return folded not in self._files and folded not in self._folders and self._files.isdisjoint(above(folded))
 
 
 def _placed(effect: Keep, before: _Claims, claims: _Claims) -> Keep:
@@ -60,7 +60,3 @@ def _places(path: str, before: _Claims) -> Iterator[str]:
     if not before.is_free(f"files/{path}"):
         yield f"after/files/{path}"
     yield from (f"files/{number}/{path}" for number in count(2))
-
-
-def _above(path: str) -> list[str]:
-    return [path[:index] for index, character in enumerate(path) if character == "/"]

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from itertools import product
 from os.path import normpath
 from pathlib import Path, PurePath
 
@@ -23,6 +22,9 @@ OWN_NAMES = frozenset(
 
 LONGEST_COMPONENT = 200
 """Bytes of one component; file systems take 255, and what Capsula appends must still fit."""
+
+LONGEST_PATH = 1000
+"""Bytes of a whole path; the system takes 4095, and the way to the vault must still fit."""
 
 _MOMENTS = (
     datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC),
@@ -51,7 +53,8 @@ def relative_flaw(path: str) -> str | None:
         return "is absolute"
     if any(map(_is_control, path)):
         return "holds a control character"
-    return next(filter(None, map(_component_flaw, path.split("/"))), None)
+    flaw = next(filter(None, map(_component_flaw, path.split("/"))), None)
+    return flaw or (f"has more than {LONGEST_PATH} bytes" if len(path.encode()) > LONGEST_PATH else None)
 
 
 def capsule_flaw(name: str) -> str | None:
@@ -80,15 +83,25 @@ def patch_paths(name: str) -> tuple[str, str]:
 
 def clashes(names: Iterable[str]) -> dict[str, str]:
     """Return the names of repositories whose patches cannot stand beside those of an earlier name, and that name."""
-    sound: list[str] = []
+    files: dict[str, tuple[int, str]] = {}
+    folders: dict[str, tuple[int, str]] = {}
     clashing: dict[str, str] = {}
-    for name in names:
-        rival = next((earlier for earlier in sound if _collide(earlier, name)), None)
-        if rival is None:
-            sound.append(name)
-        else:
-            clashing[name] = rival
+    for place in enumerate(names):
+        paths = patch_paths(place[1].casefold())
+        rivals = [*map(files.get, (*paths, *above(paths[0]))), *map(folders.get, paths)]
+        first = min(filter(None, rivals), default=None)
+        if first is not None:
+            clashing[place[1]] = first[1]
+            continue
+        files |= dict.fromkeys(paths, place)
+        for folder in above(paths[0]):
+            folders.setdefault(folder, place)
     return clashing
+
+
+def above(path: str) -> list[str]:
+    """Return the folders that a relative path leads through, the outermost first."""
+    return [path[:index] for index, character in enumerate(path) if character == "/"]
 
 
 def vault_flaw(directory: str, root: Path) -> str | None:
@@ -130,8 +143,3 @@ def _reserved_flaw(component: str) -> str | None:
     folded = component.casefold()
     reserved = folded.startswith(".capsula") or folded == ".gitignore"
     return f"has the component {component!r}, which Capsula keeps for itself" if reserved else None
-
-
-def _collide(one: str, other: str) -> bool:
-    pairs = product(patch_paths(one.casefold()), patch_paths(other.casefold()))
-    return any(a == b or a.startswith(f"{b}/") or b.startswith(f"{a}/") for a, b in pairs)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
-from itertools import combinations
+from itertools import chain, combinations, islice
 from os.path import normpath
 from pathlib import Path, PurePath
 from sys import maxsize
@@ -33,7 +33,10 @@ LONGEST_TIME_LIMIT = 1e9
 """Seconds; the clocks of the operating system take little more."""
 
 LONGEST_SHOWN = 80
-"""Characters of a value that a message repeats."""
+"""Characters of a value, or a key, that a message repeats."""
+
+MOST_TOLD = 100
+"""Mistakes that are told; of more, that there are more."""
 
 _Place: TypeAlias = tuple[str | int, ...]
 _Hook: TypeAlias = Callable[[Any, Any], object]  # as cattrs has it
@@ -51,7 +54,7 @@ class Mistake(Fault):
 
 
 def structured(document: object, origin: str, root: Path) -> Result[Settings, tuple[Fault, ...]]:
-    """Return the settings that a TOML document holds, or every mistake in it.
+    """Return the settings that a TOML document holds, or every mistake in it, as far as ``MOST_TOLD``.
 
     What is of a wrong type is left out before the laws are applied to the rest, so that neither hides the other.
 
@@ -62,10 +65,12 @@ def structured(document: object, origin: str, root: Path) -> Result[Settings, tu
         root: The absolute directory that the settings hold for; it is not read.
     """
     settings, misfits = _tolerant(document)
-    faults = (*misfits, *_unlawful(settings, root))
-    if faults:
-        return Failure(tuple(Mistake(it.kind, it.message, it.remedy, it.path, origin) for it in faults))
-    return Success(settings)
+    faults = tuple(islice(chain(misfits, _unlawful(settings, root)), MOST_TOLD + 1))
+    if not faults:
+        return Success(settings)
+    more = (Fault("mistake", "there are more mistakes"),) if len(faults) > MOST_TOLD else ()
+    told = (*faults[:MOST_TOLD], *more)
+    return Failure(tuple(Mistake(it.kind, it.message, it.remedy, it.path, origin) for it in told))
 
 
 def item_mistakes(settings: Settings, items: tuple[str, ...]) -> tuple[Fault, ...]:
@@ -108,8 +113,9 @@ def _tolerant(document: object) -> tuple[Settings, tuple[Fault, ...]]:
     try:
         return _converter().structure(document, Settings), ()
     except (BaseValidationError, _MisfitError) as error:
-        misfits = dict(_misfits(error))
-    settings = _converter().structure(_without(document, misfits), Settings)
+        misfits = dict(islice(_misfits(error), MOST_TOLD + 1))
+    is_beyond_all_help = len(misfits) > MOST_TOLD
+    settings = Settings() if is_beyond_all_help else _converter().structure(_without(document, misfits), Settings)
     return settings, tuple(_mistake(place, str(misfit), misfit.remedy) for place, misfit in misfits.items())
 
 
@@ -159,7 +165,7 @@ def _unlawful_files(files: Mapping[str, FileSettings], root: Path) -> Iterator[F
 
 
 def _unlawful_repositories(repositories: Mapping[str, str]) -> Iterator[Fault]:
-    rivals = clashes(repositories)
+    rivals = clashes(name for name in repositories if not repository_flaw(name))
     for name, path in repositories.items():
         yield from _judged((name,), name, repository_flaw(name))
         yield from _judged((name,), path, text_flaw(path))
@@ -178,7 +184,7 @@ def _mistake(place: _Place, message: str, remedy: str) -> Fault:
 
 def _keys(place: _Place) -> KeyPath:
     """Return the keys on the way; which element of a list it is, the message tells by the element itself."""
-    return tuple(step for step in place if isinstance(step, str))
+    return tuple(_cut(step) for step in place if isinstance(step, str))
 
 
 class _MisfitError(ValueError):
@@ -315,13 +321,17 @@ def _described(value: object) -> str:
 
 def _shown(value: object) -> str:
     text = hex(value) if isinstance(value, int) and abs(value) > maxsize else repr(value)
+    return _cut(text)
+
+
+def _cut(text: str) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _nearest(word: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches
 
-    nearest = get_close_matches(_kebab(word).lower(), known, 1)
+    nearest = get_close_matches(_kebab(word[:LONGEST_SHOWN]).lower(), known, 1)
     return f"did you mean {nearest[0]!r}?" if nearest else ""
 
 

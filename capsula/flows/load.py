@@ -14,7 +14,7 @@ from capsula.core.fault import Fault, KeyPath
 from capsula.core.settings import Settings
 from capsula.core.strict import Mistake, structured
 
-LARGEST = 16 * 1024 * 1024
+LARGEST = 4 * 1024 * 1024
 """Bytes of a configuration file; more is no configuration."""
 
 TRUST = "CAPSULA_TRUST"
