@@ -17,7 +17,7 @@ from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.redaction import Redaction
 from capsula.core.run import Command, Logged, Outcome
 from capsula.effects.signals import End, attention
-from capsula.effects.streams import STDERR, STDOUT, Stream, opened, pumping
+from capsula.effects.streams import STDERR, STDOUT, Stream, opened, pumping, settle
 
 if TYPE_CHECKING:
     from resource import struct_rusage
@@ -45,7 +45,7 @@ def run(
         started, start = datetime.now().astimezone(), monotonic()
         pid = _started(command, streams, signals.mask)
         with pumping(streams, signals.is_interrupted):
-            end = pid.map(lambda pid: signals.wait(pid, lambda: _resized(streams)))
+            end = pid.map(lambda pid: signals.wait(pid, lambda: _resized(streams), lambda: settle(streams)))
             ended, run_time = datetime.now().astimezone(), monotonic() - start
     logged = {stream.name: stream.logged for stream in streams}
     exit_code, number, resources, refusal = _told(end)

@@ -1,6 +1,7 @@
 """Signals: what reaches us alone is passed on to the command, once; what it got by itself is not repeated.
 
-Control-C, hangup and resize reach the whole process group, and so the command, which is left in ours.
+Control-C, hangup and resize reach the whole process group, and so the command, which is left in ours. Control-Z, too:
+whether to stop is for the command to say, and we follow when what it wrote until then is shown.
 """
 
 import os
@@ -25,6 +26,8 @@ End: TypeAlias = "tuple[int, struct_rusage]"
 ENDING: Signals = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
 PASSED_ON: Signals = ENDING | {signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH}
 FROM_TERMINALS: Signals = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH})
+OF_JOBS: Signals = frozenset({signal.SIGTSTP, signal.SIGCONT})
+"""What is passed on where it can be held back, too: we are not to stop before the command did."""
 
 LOOK_AGAIN = 1.0
 """Seconds until we look for the command's end though no signal told of it: a foreign thread may have taken that."""
@@ -38,8 +41,11 @@ class Attention(Protocol):
     mask: frozenset[int]
     """The signals that are blocked for the command, as they were for us."""
 
-    def wait(self, pid: int, resize: Callable[[], bool]) -> End:
-        """Wait for the command's end, passing signals on; ``resize`` tells whether its terminal changed its size."""
+    def wait(self, pid: int, resize: Callable[[], bool], settle: Callable[[], None]) -> End:
+        """Wait for the command's end, passing signals on.
+
+        ``resize`` tells whether its terminal changed its size; ``settle`` waits until what it wrote is passed on.
+        """
 
     def is_interrupted(self) -> bool:
         """Return whether we were asked to end, after the command did."""
@@ -56,7 +62,7 @@ def attention() -> AbstractContextManager[Attention]:
 class _Unattended:
     mask: frozenset[int]
 
-    def wait(self, pid: int, resize: Callable[[], bool]) -> End:  # noqa: ARG002
+    def wait(self, pid: int, resize: Callable[[], bool], settle: Callable[[], None]) -> End:  # noqa: ARG002
         _, status, used = os.wait4(pid, 0)
         return status, used
 
@@ -76,20 +82,35 @@ class _Held:
     mask: frozenset[int]
     held: frozenset[int]
     canary: "_Canary"
+    is_to_stop: bool = False
+    """Whether the command was asked to stop, and not to go on since."""
 
-    def wait(self, pid: int, resize: Callable[[], bool]) -> End:
+    def wait(self, pid: int, resize: Callable[[], bool], settle: Callable[[], None]) -> End:
         while True:
             told = signal.sigtimedwait(self.held, LOOK_AGAIN)
-            if told is not None and told.si_signo in PASSED_ON:
+            if told is not None and told.si_signo != signal.SIGCHLD:
                 self._pass_on(told, pid, resize)
-            ended, status, used = os.wait4(pid, os.WNOHANG)
-            if ended:
+            changed, status, used = os.wait4(pid, os.WNOHANG | os.WUNTRACED)
+            if changed and os.WIFSTOPPED(status):
+                self._follow(os.WSTOPSIG(status), settle)
+            elif changed:
                 return status, used
 
     def is_interrupted(self) -> bool:
         return bool(signal.sigpending() & ENDING)
 
+    def _follow(self, number: int, settle: Callable[[], None]) -> None:
+        """Stop as the command did, so that its shell learns of it, unless somebody stopped just that one."""
+        if number == signal.SIGTSTP or self.is_to_stop:
+            settle()
+            if signal.SIGCONT not in signal.sigpending():
+                signal.raise_signal(number)
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})  # here we stop
+                signal.pthread_sigmask(signal.SIG_BLOCK, self.held)
+
     def _pass_on(self, told: signal.struct_siginfo, pid: int, resize: Callable[[], bool]) -> None:
+        if told.si_signo in OF_JOBS:
+            self.is_to_stop = told.si_signo == signal.SIGTSTP
         if told.si_signo == signal.SIGWINCH and resize():
             os.kill(0, signal.SIGWINCH)  # whoever of the group was quicker than us saw the old size
         elif not self._reached(told, pid):
@@ -102,7 +123,7 @@ class _Held:
 
 @contextmanager
 def _held() -> Iterator[Attention]:
-    held = PASSED_ON | {signal.SIGCHLD}
+    held = PASSED_ON | OF_JOBS | {signal.SIGCHLD}
     ignored = signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
     if ignored:  # the kernel would reap the command, and nobody learn how it ended
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -178,7 +199,7 @@ class _Handled:
     is_late: bool = False
     resize: Callable[[], bool] = bool
 
-    def wait(self, pid: int, resize: Callable[[], bool]) -> End:
+    def wait(self, pid: int, resize: Callable[[], bool], settle: Callable[[], None]) -> End:  # noqa: ARG002
         self.pid, self.resize = pid, resize
         _, status, used = os.wait4(pid, 0)
         self.pid = None

@@ -10,7 +10,7 @@ from math import inf
 from pathlib import Path
 from stat import S_ISCHR
 from threading import Thread
-from time import monotonic
+from time import monotonic, sleep
 
 from attrs import define, field
 from returns.result import Failure, Result, Success
@@ -23,6 +23,9 @@ from capsula.effects.terminals import StandIn, stand_in
 MIB = 1024 * 1024
 GRACE = 0.25
 """Seconds that a stream may stay open after the end of the command."""
+
+SOON = 0.001
+"""Seconds in which a chunk is passed on."""
 
 STDOUT = 1
 STDERR = 2
@@ -48,6 +51,8 @@ class Stream:
     """Bytes that came so far."""
     faults: list[Fault] = field(factory=list)
     _is_wanted: bool = True
+    _is_idle: bool = False
+    _is_over: bool = False
 
     @property
     def destination(self) -> int:
@@ -74,6 +79,7 @@ class Stream:
         finally:
             if self.terminal is not None:
                 self.terminal.leave()
+            self._is_over = True
             os.close(self.outlet)
             self._log(self.passage.rest())
             self._close_log()
@@ -81,6 +87,10 @@ class Stream:
     def resize(self) -> bool:
         """Give the command's terminal the size of ours; tell whether that changed it."""
         return self.terminal is not None and self.terminal.resize()
+
+    def is_settled(self) -> bool:
+        """Return whether all that was written so far is passed on."""
+        return self._is_over or (not _ready([self.outlet], 0) and self._is_idle)
 
     def lose(self, kind: str, message: str) -> None:
         """Note that something of the stream was lost."""
@@ -91,7 +101,9 @@ class Stream:
         ends, owed, deadline = [self.outlet, ended], inf, inf
         while owed > 0 or monotonic() < deadline:
             keyboard = self.terminal.wanted_keyboard if self.terminal is not None and ended in ends else None
+            self._is_idle = True
             ready = _ready(ends if keyboard is None else [*ends, keyboard], deadline)
+            self._is_idle = False  # before something is read: who finds nothing to read asks this next
             if ended in ready:  # all that a pipe can hold is owed; of what comes later, what comes soon
                 ends.remove(ended)
                 owed, deadline = MIB, monotonic() + GRACE
@@ -178,6 +190,13 @@ def pumping(streams: Sequence[Stream], is_interrupted: Callable[[], bool]) -> It
                 stream.lose("cut off", "interrupted before all of it was passed on")
         if not any(pump.is_alive() for pump in pumps):
             os.close(ended)
+
+
+def settle(streams: Sequence[Stream]) -> None:
+    """Wait, a moment at most, until all that was written so far is passed on."""
+    deadline = monotonic() + GRACE
+    while monotonic() < deadline and not all(stream.is_settled() for stream in streams):
+        sleep(SOON)
 
 
 def is_ours(descriptor: int) -> bool:

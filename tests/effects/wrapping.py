@@ -109,10 +109,10 @@ class Terminal:
         return self.process.wait(PATIENCE)
 
 
-def read_until(descriptor: int, text: bytes | None) -> bytes:
+def read_until(descriptor: int, text: bytes | None, patience: float = PATIENCE) -> bytes:
     """Read until the text came, or until the end; fail when that takes too long."""
     seen = b""
-    deadline = monotonic() + PATIENCE
+    deadline = monotonic() + patience
     while text is None or text not in seen:
         assert select.select([descriptor], [], [], max(0.0, deadline - monotonic()))[0], f"only {seen!r} came"
         try:
