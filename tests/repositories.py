@@ -56,10 +56,10 @@ def write(directory: Path, files: dict[str, bytes]) -> None:
         (directory / name).write_bytes(content)
 
 
-def commit(directory: Path) -> str:
+def commit(directory: Path, message: str = ".") -> str:
     """Commit all there is, and return the commit's name."""
     git(directory, "add", "--all")
-    git(directory, "commit", "--quiet", "--allow-empty", "--message=.")
+    git(directory, "commit", "--quiet", "--allow-empty", f"--message={message}")
     return head(directory)
 
 

@@ -6,7 +6,6 @@ are kept. No patch is made, no configuration of git has a say, and nothing is wr
 
 import os
 import re
-import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from hashlib import sha256
@@ -14,18 +13,21 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pygit2
-from attrs import evolve, field, frozen
+from attrs import evolve, frozen
 from pygit2.enums import DescribeStrategy, DiffOption
 from returns.result import Failure, Result, Success, safe
 
+from capsula.core.cache import cache, own
+from capsula.core.cleared import Cleared
 from capsula.core.config import Config
 from capsula.core.content import KINDS, Content, content
 from capsula.core.conversion import attribute_files, is_attributes, may_convert
-from capsula.core.effect import Archive, Effect, Seal, Share, Source
-from capsula.core.fault import Fault, Json, fault_of
+from capsula.core.effect import Archive, Effect, Remember, Seal, Share, Source
+from capsula.core.fault import Fault, Json
+from capsula.core.found import Found, embeddable, looked_at
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.index import Index, indexed
-from capsula.core.pack import Leaf, packed
+from capsula.core.pack import Leaf, blob, packed
 from capsula.core.remote import without_secrets
 from capsula.core.repository import (
     TROUBLE,
@@ -37,9 +39,9 @@ from capsula.core.repository import (
     top_directory,
     trouble,
 )
-from capsula.core.settings import SourceSettings
-from capsula.core.tree import WORKSPACE, Entries, Ignored, Kept, Missed, Tree, digest, facts, is_secret, secrets
+from capsula.core.tree import WORKSPACE, Entries, Ignored, Kept, Missed, Tree, digest, facts
 from capsula.core.walk import MOST_FILES, below, rest
+from capsula.core.withholding import WITHHELD, Withholding
 from capsula.core.worktree import WorkTree, head_tree, work_tree
 
 FOLDER = ".capsula/source"
@@ -68,8 +70,18 @@ class _Place:
     config: Config
 
     @property
-    def settings(self) -> SourceSettings:
-        return self.config.settings.capture.source
+    def withholding(self) -> Withholding:
+        return Withholding(self.config.settings.discretion, self.config.settings.capture.source)
+
+    @property
+    def memory(self) -> Path | None:
+        """The file that tells which contents were cleared."""
+        directory = cache(self.config.surroundings.environ)
+        return directory and directory / "cleared" / sha256(os.fsencode(self.top)).hexdigest()[:32]
+
+    @property
+    def cleared(self) -> Cleared:
+        return Cleared(self.withholding, own(self.memory) if self.memory else b"")
 
     @property
     def without(self) -> set[bytes]:
@@ -157,29 +169,6 @@ def _understood(repository: pygit2.Repository, place: _Place, seen: _Seen) -> An
     return read.alt(lambda error: trouble(error, Path(repository.path)))
 
 
-@frozen
-class _Found:
-    """The files of a tree."""
-
-    clean: Entries
-    """Those that git can be believed about, unread."""
-    contents: Mapping[bytes, Content]
-    """Those that were read."""
-    changed: tuple[bytes, ...]
-    """Those of them that the commit does not have as they are, sorted."""
-    withheld: Mapping[bytes, Missed] = field(factory=dict)
-    left_out: Mapping[bytes, Missed] = field(factory=dict)
-
-    @property
-    def entries(self) -> Entries:
-        """All that will be put back."""
-        return {**self.clean, **{path: (it.mode, it.id, it.size) for path, it in self.contents.items()}}
-
-    @property
-    def missed(self) -> set[bytes]:
-        return {*self.withheld, *self.left_out}
-
-
 def _of_repository(repository: pygit2.Repository, seen: _Seen, place: _Place) -> Fragment:
     tree = None if repository.head_is_unborn else head_tree(repository)
     head = None if tree is None else str(repository.head.target)
@@ -200,15 +189,16 @@ def _of_repository(repository: pygit2.Repository, seen: _Seen, place: _Place) ->
         known = None if path in seen.staged else index.files.get(path)
         return known[:2] if known else _entry(tree, path)
 
-    found = _looked_at(clean, suspects, in_head, place)
+    cleared = place.cleared
+    found = looked_at(clean, suspects, in_head, place.top, cleared)
     published = head is not None and _is_published(repository)
     if head and not published:
-        found = _embeddable(found, place)
+        found = embeddable(found, cleared, partial(_committed, repository))
     entries = found.entries
     gone = {path for path in suspects if path not in entries} - found.missed
     known = entries.keys() | found.missed if found.missed else entries
     others = rest(os.fsencode(place.top) + b"/", known, without)
-    found = evolve(found, left_out={**found.left_out, **_odd(others.odd)})
+    found = found.without(others.odd)
     deleted = {path for path in gone if in_head(path)}
     is_dirty = bool(found.changed or deleted - index.hidden)
     state = Tree(
@@ -230,8 +220,9 @@ def _of_repository(repository: pygit2.Repository, seen: _Seen, place: _Place) ->
         hidden=_texts(index.hidden),
         converted=converted,
     )
-    base = (_base(repository, head, found, place),) if head and not published else ()
-    return joined(_told(state, found, place, base), _nested(sorted(repositories), place))
+    base = _base(repository, head, found, place) if head and not published else Fragment({})
+    told = joined(base, _told(state, found, place, cleared))
+    return joined(told, _nested(sorted(repositories), place))
 
 
 def _of_directory(place: _Place) -> Answer:
@@ -244,8 +235,8 @@ def _of_directory(place: _Place) -> Answer:
     if len(there.files) > MOST_FILES:
         message = f"{place.top} holds more than {MOST_FILES} files, and no repository tells which ones matter"
         return Failure(Fault("too wide", message, "make it a repository, or set include-source = false"))
-    found = _looked_at({}, there.files, lambda _: None, place)
-    found = evolve(found, left_out={**found.left_out, **_odd(there.odd)})
+    cleared = place.cleared
+    found = looked_at({}, there.files, lambda _: None, place.top, cleared).without(there.odd)
     state = Tree(
         path=place.path,
         head=None,
@@ -256,25 +247,29 @@ def _of_directory(place: _Place) -> Answer:
         directories=_texts({*there.directories, *_parents(found.missed, found.entries)}),
         caches=_texts(there.caches),
     )
-    return Success(joined(_told(state, found, place, ()), _nested(sorted(there.repositories), place)))
+    return Success(joined(_told(state, found, place, cleared), _nested(sorted(there.repositories), place)))
 
 
-def _told(state: Tree, found: _Found, place: _Place, more: tuple[Effect, ...]) -> Fragment:
+def _told(state: Tree, found: Found, place: _Place, cleared: Cleared) -> Fragment:
     """Return the facts of a tree, and the wish to keep what they tell of."""
-    effects = more
+    effects: tuple[Effect, ...] = ()
     if found.changed:
         target = f"{place.target}.tar.gz"
         told = partial(_as_archived, state, found, target)
         store = place.config.vault / ".capsula" / "archives"
-        effects += (Archive(target, place.top, found.changed, told, store),)
+        contents = {path: found.contents[path] for path in found.changed}
+        effects += (Archive(target, place.top, contents, cleared.withholding.why_content, told, store),)
     if found.withheld:
         seals = {os.fsdecode(path): content(os.fsencode(place.below(path))) for path in found.withheld}
         known = {path: it.unwrap().sha256 for path, it in seals.items() if isinstance(it, Success)}
         effects += (Seal(place.config.vault, known, at=("seals",)),)
+    news = cleared.news
+    if place.memory and news is not None:
+        effects += (Remember(place.memory, news),)
     return Fragment(facts(_with(state, found)), effects)
 
 
-def _with(state: Tree, found: _Found) -> Tree:
+def _with(state: Tree, found: Found) -> Tree:
     entries = found.entries
     return evolve(
         state,
@@ -292,7 +287,7 @@ def _kept(path: bytes, it: Content) -> Kept:
 
 
 def _as_archived(
-    state: Tree, found: _Found, target: str, size: int, answers: Mapping[bytes, Result[Content, Fault]]
+    state: Tree, found: Found, target: str, size: int, answers: Mapping[bytes, Result[Content, Fault]]
 ) -> Fragment:
     """Return what the archiving tells: of a file that was changed since it was looked at, what of it is archived."""
     archive: dict[str, Json] = {"archive": {"file": target, "size": size}}
@@ -302,17 +297,27 @@ def _as_archived(
     lost = {path: answer.failure() for path, answer in answers.items() if isinstance(answer, Failure)}
     contents = {path: evolve(it, torn=False) for path, it in {**found.contents, **archived}.items() if path not in lost}
     missed = {path: Missed(os.fsdecode(path), fault.message) for path, fault in lost.items()}
-    left_out = {**found.left_out, **missed}
-    changed = tuple(path for path in found.changed if path not in lost)
-    told = facts(_with(state, evolve(found, contents=contents, changed=changed, left_out=left_out)))
-    corrected: dict[str, Json] = {key: told.get(key, []) for key in ("digest", "files", "size", "overlay", "left_out")}
+    withheld = {path: missed[path] for path, fault in lost.items() if fault.kind == WITHHELD}
+    left_out = {path: it for path, it in missed.items() if path not in withheld}
+    now = evolve(
+        found,
+        contents=contents,
+        changed=tuple(path for path in found.changed if path not in lost),
+        withheld={**found.withheld, **withheld},
+        left_out={**found.left_out, **left_out},
+    )
+    told = facts(_with(state, now))
+    corrected: dict[str, Json] = {key: told.get(key, []) for key in _CORRECTED}
     faults = [
         Fault("changed", "it was changed while it was captured; what it was last is kept", path=_changing(path))
         for path, it in archived.items()
         if it != found.contents[path]
     ]
-    faults += [evolve(fault, path=_changing(path)) for path, fault in lost.items()]
+    faults += [evolve(lost[path], path=_changing(path)) for path in left_out]
     return Fragment({**corrected, **archive}, faults=tuple(faults))
+
+
+_CORRECTED = ("digest", "files", "size", "overlay", "withheld", "left_out")
 
 
 def _changing(path: bytes) -> tuple[str, str]:
@@ -335,130 +340,21 @@ def _nested(paths: Iterable[bytes], place: _Place) -> Fragment:
     return gather({"nested": Success(gather(answers))}) if answers else Fragment({})
 
 
-def _looked_at(clean: Entries, paths: Iterable[bytes], in_head: _InHead, place: _Place) -> _Found:
-    """Read files, and part what is to be kept of them from what is only listed."""
-    contents: dict[bytes, Content] = {}
-    differing: list[bytes] = []
-    withheld: dict[bytes, Missed] = {}
-    left_out: dict[bytes, Missed] = {}
-    settings, seen = place.settings, _Ways(place.top)
-    for path in sorted(paths):
-        try:
-            status = seen.status(path)
-        except OSError as error:
-            left_out[path] = Missed(os.fsdecode(path), fault_of(error, os.fspath(place.below(path))).message)
-            continue
-        if status is None:
-            continue
-        before = in_head(path)
-        if status.st_size > settings.file_limit and before is None:
-            left_out[path] = _missed(path, status, f"is larger than {settings.file_limit} bytes")
-            continue
-        answer = seen.content(path)
-        if not isinstance(answer, Success):
-            left_out[path] = _missed(path, status, answer.failure().message)
-            continue
-        it = answer.unwrap()
-        if before == (it.mode, it.id):
-            contents[path] = it
-        elif is_secret(os.fsdecode(path), settings.withhold, settings.keep):
-            withheld[path] = _missed(path, status, "looks like a secret")
-        elif it.size > settings.file_limit:
-            left_out[path] = _missed(path, status, f"is larger than {settings.file_limit} bytes")
-        else:
-            contents[path] = it
-            differing.append(path)
-    total = 0
-    for path in sorted(differing, key=lambda path: contents[path].size):  # the small ones are code
-        total += contents[path].size
-        if total > settings.total_limit:
-            status = place.below(path).lstat()
-            left_out[path] = _missed(path, status, f"is beyond the limit of {settings.total_limit} bytes for all files")
-            del contents[path]
-    return _Found(clean, contents, tuple(path for path in differing if path in contents), withheld, left_out)
-
-
-class _Ways:
-    """What stands at paths below a directory, when no link is followed on the way."""
-
-    def __init__(self, top: Path) -> None:
-        self._top = os.fsencode(top) + b"/"
-        self._sound = {b""}
-
-    def status(self, path: bytes) -> os.stat_result | None:
-        """Return the status of a file, link or odd thing; none of a directory, and where nothing is.
-
-        Raises:
-            OSError: what is there cannot be told.
-        """
-        try:
-            status = os.lstat(self._top + path) if self._is_sound(path.rpartition(b"/")[0]) else None
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        return None if status is None or stat.S_ISDIR(status.st_mode) else status
-
-    def content(self, path: bytes) -> Result[Content, Fault]:
-        """Return what a file or link holds."""
-        return content(self._top + path)
-
-    def _is_sound(self, directory: bytes) -> bool:
-        if directory not in self._sound:
-            if not self._is_sound(directory.rpartition(b"/")[0]):
-                return False
-            if not stat.S_ISDIR(os.lstat(self._top + directory).st_mode):
-                return False
-            self._sound.add(directory)
-        return True
-
-
-def _missed(path: bytes, status: os.stat_result, reason: str) -> Missed:
-    return Missed(os.fsdecode(path), reason, status.st_size, f"{stat.S_IMODE(status.st_mode):04o}")
-
-
-def _odd(odd: Mapping[bytes, str]) -> dict[bytes, Missed]:
-    return {path: Missed(os.fsdecode(path), reason) for path, reason in odd.items()}
-
-
-def _embeddable(found: _Found, place: _Place) -> _Found:
-    """Leave out, of the files that the commit has, what must not or cannot be packed with it."""
-    settings, changed = place.settings, {*found.changed}
-    committed = dict(found.entries)
-    for path in changed:
-        del committed[path]
-    withheld = secrets(committed, settings.withhold, settings.keep)
-    left = settings.total_limit - sum(found.contents[path].size for path in changed)
-    left_out: dict[bytes, str] = {}
-    sizes = [size for _, _, size in committed.values()]
-    if max(sizes, default=0) > settings.file_limit or sum(sizes) > left:
-        for path in sorted(committed.keys() - withheld, key=lambda path: (committed[path][2], path)):
-            left -= (size := committed[path][2])
-            if size > settings.file_limit:
-                left_out[path] = f"is larger than {settings.file_limit} bytes"
-            elif left < 0:
-                left_out[path] = f"is beyond the limit of {settings.total_limit} bytes for all files"
-    if not withheld and not left_out:
-        return found
-    apart = {**left_out, **dict.fromkeys(withheld, "looks like a secret")}
-    missed = {path: Missed(os.fsdecode(path), why, committed[path][2], committed=True) for path, why in apart.items()}
-    return evolve(
-        found,
-        clean={path: entry for path, entry in found.clean.items() if path not in apart},
-        contents={path: it for path, it in found.contents.items() if path not in apart},
-        withheld={**found.withheld, **{path: missed[path] for path in withheld}},
-        left_out={**found.left_out, **{path: missed[path] for path in left_out}},
-    )
-
-
-def _base(repository: pygit2.Repository, head: str, found: _Found, place: _Place) -> Share:
+def _base(repository: pygit2.Repository, head: str, found: Found, place: _Place) -> Fragment:
     """Wish for the pack of a commit that no remote is known to have; capsules of one commit share it."""
-    settings, missed = place.settings, found.missed
+    withholding, missed = place.withholding, found.missed
+    message = _committed(repository, bytes.fromhex(head))
+    why = message and withholding.why_content(b"", (message,))
+    if why:
+        told = f"the commit is not kept, its message holds a secret ({why})"
+        return Fragment({}, faults=(Fault(WITHHELD, told, "keep the repository", ("objects",)),))
 
     def is_left_out(leaf: Leaf) -> bool:
-        return (
-            leaf.path in missed
-            or is_secret(os.fsdecode(leaf.path), settings.withhold, settings.keep)
-            or (leaf.path not in found.clean and _size(repository, leaf.id) > settings.file_limit)
-        )
+        if leaf.path in missed or leaf.path in found.clean:
+            return leaf.path in missed
+        if withholding.named((leaf.path,)) or _size(repository, leaf.id) > withholding.source.file_limit:
+            return True
+        return withholding.why_content(leaf.path, (blob(repository, leaf.id),)) is not None
 
     def chunks() -> Iterator[bytes]:
         try:
@@ -466,10 +362,18 @@ def _base(repository: pygit2.Repository, head: str, found: _Found, place: _Place
         except TROUBLE as error:
             raise OSError(None, f"{repository.path}: {error}") from error
 
-    left_out = sha256(b"\0".join(sorted(missed)) + repr(settings).encode()).hexdigest()[:16]
+    left_out = sha256(b"\0".join(sorted(missed)) + withholding.fingerprint).hexdigest()[:16]
     name = f"{head}-{left_out}"
     store = place.config.vault / ".capsula" / "commits" / f"{name}.pack"
-    return Share(f"{place.target}.pack", Source(f"commit {name}", chunks), store, at=("objects",))
+    return Fragment({}, (Share(f"{place.target}.pack", Source(f"commit {name}", chunks), store, at=("objects",)),))
+
+
+def _committed(repository: pygit2.Repository, identity: bytes) -> bytes | None:
+    """Return the content of an object; none if it is not to be had."""
+    try:
+        return bytes(repository.odb.read(pygit2.Oid(identity))[1])
+    except TROUBLE:
+        return None
 
 
 def _size(repository: pygit2.Repository, identity: bytes) -> int:

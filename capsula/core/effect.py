@@ -5,7 +5,7 @@ effect is performed. Performing an effect answers with a fragment, which is gath
 document that waits for it.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -48,14 +48,18 @@ class Write:
 
 @frozen
 class Archive:
-    """Write files and links below a directory to a compressed tar, each read once, and tell what they were then.
+    """Write files and links below a directory to a compressed tar, and tell what they were then.
 
-    ``told`` makes the facts of that, and of the size of the tar in bytes; a file that could not be read is a fault.
+    One that is no longer as it was when it was looked at is judged again: ``why`` tells of its bytes why it must not be
+    in the tar. ``told`` makes the facts of that, and of the size of the tar in bytes; a file that could not be read, or
+    must not be kept, is a fault.
     """
 
     target: str
     directory: Path
-    paths: tuple[bytes, ...]
+    contents: "Mapping[bytes, Content]"
+    """What was found at each path; they are written in this order."""
+    why: Callable[[bytes, Iterable[bytes]], str | None] = field(eq=False, repr=False)
     told: "Callable[[int, Mapping[bytes, Result[Content, Fault]]], Fragment]" = field(eq=False, repr=False)
     store: Path | None = None
     """A directory in which capsules with the same archive share it."""

@@ -103,6 +103,11 @@ def is_watched(name: str, value: str, wish: DiscretionSettings, *, is_variable: 
     )
 
 
+def wording() -> str:
+    """Return what tells these rules from other ones."""
+    return repr((_TOKENS, _NAMES, _ASSIGNED, _UNTOLD))
+
+
 _START = rb"(?:(?<![A-Za-z0-9+/])|(?<=\\[nrt]))"  # of a token that may stand in other base64; "\n" may be written out
 _WORD = rb"(?:(?<![\w-])|(?<=\\[nrt]))"
 
@@ -125,7 +130,7 @@ _TOKENS: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
     ),
     "openai": ((b"sk-", _WORD + rb"sk-(?:(?:proj|svcacct|admin)-[\w-]{20,255}|[A-Za-z0-9]{32,255})"),),
     "anthropic": ((b"sk-ant-", rb"sk-ant-[\w-]{20,255}"),),
-    "huggingface": ((b"hf_", rb"hf_[A-Za-z0-9]{34,64}"),),
+    "huggingface": ((b"hf_", _WORD + rb"hf_[A-Za-z0-9]{34,64}"),),
     "npm": ((b"npm_", rb"npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])"),),
     "pypi": ((b"pypi-AgE", rb"pypi-AgE[\w-]{16,1024}"),),
     "sendgrid": ((b"SG.", rb"SG\.[\w-]{16,32}\.[\w-]{32,64}"),),

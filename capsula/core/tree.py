@@ -1,9 +1,7 @@
 """Trees: what the files of a project were, as facts that suffice to put them back byte for byte."""
 
-import os
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from typing import Literal, TypeAlias
 
@@ -164,51 +162,6 @@ def path_flaw(path: str) -> str | None:
     refused = next((part for part in path.split("/") if part in {"", ".", ".."} or _is_gits_own(part)), None)
     return None if refused is None else f"has the component {refused!r}"
 
-
-def is_secret(path: str, withhold: Sequence[str] = (), keep: Sequence[str] = ()) -> bool:
-    """Tell whether a file is to be withheld for its name; the globs hold for its name or its whole path.
-
-    >>> [is_secret(path) for path in ("a/.env", "key.pem", "credentials.json", "credentials.py", ".env.example")]
-    [True, True, True, False, False]
-    """
-    name = path.rpartition("/")[2]
-    if any(fnmatchcase(name, glob) or fnmatchcase(path, glob) for glob in keep):
-        return False
-    if any(fnmatchcase(name, glob) or fnmatchcase(path, glob) for glob in withhold):
-        return True
-    return bool(re.fullmatch(_PRIVATE_NAMES, name)) and not re.fullmatch(_HARMLESS_NAMES, name)
-
-
-def secrets(paths: Collection[bytes], withhold: Sequence[str] = (), keep: Sequence[str] = ()) -> set[bytes]:
-    """Return which of many files are to be withheld for their names."""
-    if withhold:
-        suspects: Iterable[bytes] = paths
-    else:
-        together = b"\0".join(paths).lower()
-        words = [word for word in _TELLTALE_PARTS if word in together]
-        suspects = [path for path in paths if any(word in path.lower() for word in words)] if words else ()
-    return {path for path in suspects if is_secret(os.fsdecode(path), withhold, keep)}
-
-
-_TELLTALE_PARTS = (
-    *(b".env", b".pem", b".key", b".p12", b".pfx", b".p8", b".jks", b".keystore", b".kdb", b".ppk", b".ovpn"),
-    *(b".agekey", b"id_rsa", b"id_dsa", b"id_ecdsa", b"id_ed25519", b"credential", b"secret", b"service", b"netrc"),
-    *(b".pgpass", b".pypirc", b".npmrc", b".htpasswd", b".my.cnf", b".dockercfg"),
-)
-"""In the name of every file that looks like a secret stands one of these, which is quickly known of many names."""
-
-_PRIVATE_NAMES = r"""(?isx)
-    \.env | \.env\..* | .*\.env | \.envrc
-    | .*\.(pem|key|p12|pfx|p8|jks|keystore|kdbx?|ppk|ovpn|agekey)
-    | id_(rsa|dsa|ecdsa|ed25519)([_.-].*)?
-    | .*credentials?(\..*)? | .*credentials?[_-].* | client_secrets?.* | secrets?(\..*)? | .*service[_-]account.*\.json
-    | [._]netrc | \.pgpass | \.pypirc | \.npmrc | \.htpasswd | \.my\.cnf | \.git-credentials | \.dockercfg
-    """
-_HARMLESS_NAMES = r"""(?isx)
-    .*[._-](example|sample|template|dist) | .*\.pub
-    | .*\.(py|pyi|pyx|ipynb|r|rmd|jl|m|c|h|cc|cpp|cxx|hpp|f90|go|rs|java|kt|scala|js|jsx|ts|tsx|rb|pl|lua|sql
-          |sh|html|css|md|rst|tex|txt)
-    """
 
 # What file systems take for .git: without case, as a short name, with a stream, or with characters that they ignore.
 _GITS_OWN = r"(?is)(\.git|git~\d+)[ .]*(:.*)?"

@@ -2,9 +2,10 @@
 
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from errno import EEXIST
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from capsula.core.content import FILE, LINK, PROGRAM, Content, Reading, reading
 from capsula.core.effect import Archive, Share
 from capsula.core.fault import Fault, fault_of
 from capsula.core.fragment import Answer, Fragment
-from capsula.effects.files import folders, written
+from capsula.core.withholding import WITHHELD
+from capsula.effects.files import folders, removed_unless_whole, written
 
 BLOCK = 512
 """Bytes that everything in a tar is a multiple of."""
@@ -27,20 +29,52 @@ _LONGEST_NAME = 100
 _PERMISSIONS = {FILE: 0o644, PROGRAM: 0o755, LINK: 0o777}
 _LEVEL = 1
 _AS_GZIP = 31
+_STEP = 1 << 20
 
 
 def archived(effect: Archive, capsule: Path) -> Answer:
     """Write the archive: the same bytes for the same files, at whatever time and by whomever."""
-    found: dict[bytes, Result[Content, Fault]] = {}
+    target = capsule / effect.target
+    withheld: dict[bytes, Result[Content, Fault]] = {}
     try:
-        folders((capsule / effect.target).parent)
-        digest = sha256()
-        size = written(capsule / effect.target, _hashed(_compressed(_members(effect, found)), digest.update))
+        folders(target.parent)
+        while True:
+            found: dict[bytes, Result[Content, Fault]] = {}
+            digest = sha256()
+            members = _members(effect, (path for path in effect.contents if path not in withheld), found)
+            size = written(target, _hashed(_compressed(members), digest.update))
+            with removed_unless_whole(target):
+                telling = _telling(effect, target, found)
+            if not telling:
+                break
+            withheld |= telling
+            target.unlink()
     except OSError as error:
         return Failure(fault_of(error, effect.target))
     if effect.store and size > SHARED:
-        _united(capsule / effect.target, effect.store / f"{digest.hexdigest()}.tar.gz")
-    return Success(effect.told(size, found))
+        _united(target, effect.store / f"{digest.hexdigest()}.tar.gz")
+    return Success(effect.told(size, {**found, **withheld}))
+
+
+def _telling(
+    effect: Archive, target: Path, found: Mapping[bytes, Result[Content, Fault]]
+) -> Mapping[bytes, Result[Content, Fault]]:
+    """Return which files must not be in an archive, of those that were changed since they were looked at."""
+    changed = {path for path, it in found.items() if it.value_or(None) not in (effect.contents[path], None)}
+    if not changed:
+        return {}
+    import tarfile  # only where something changed at this moment
+
+    telling: dict[bytes, Result[Content, Fault]] = {}
+    with tarfile.open(target, "r|gz", encoding="utf-8", errors="surrogateescape") as archive:
+        for member in archive:
+            path, stream = os.fsencode(member.name), archive.extractfile(member) if member.isreg() else None
+            if path in changed:
+                parts = iter(partial(stream.read, _STEP), b"") if stream else (os.fsencode(member.linkname),)
+                why = effect.why(path, parts)
+                if why:
+                    telling[path] = Failure(Fault(WITHHELD, why))
+    return telling
 
 
 def shared(effect: Share, capsule: Path) -> Answer:
@@ -87,10 +121,10 @@ def _linked(store: Path, target: Path) -> bool:
     return True
 
 
-def _members(archive: Archive, found: dict[bytes, Result[Content, Fault]]) -> Iterator[bytes]:
+def _members(archive: Archive, paths: Iterable[bytes], found: dict[bytes, Result[Content, Fault]]) -> Iterator[bytes]:
     """Yield the tar of the files that can be read; what they were is put into ``found`` as each is over."""
     directory = os.fsencode(archive.directory)
-    for path in archive.paths:
+    for path in paths:
         try:
             with reading(os.path.join(directory, path)) as it:  # noqa: PTH118 - a Path holds no bytes
                 yield from _member(path, it)

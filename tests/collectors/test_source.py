@@ -308,7 +308,7 @@ def test_collecting_wants_the_archive_made_and_makes_none(top: Path, tmp_path: P
     fragment = collect(config(top)).unwrap()
 
     archives = [effect for effect in fragment.effects if isinstance(effect, Archive)]
-    assert [archive.paths for archive in archives] == [(b"new",)]
+    assert [[*archive.contents] for archive in archives] == [[b"new"]]
     assert tree(tmp_path) == before
     assert fragment.faults == ()
 

@@ -1,0 +1,137 @@
+"""Withholding: which files are left out whole, for what they are named or for a secret in them."""
+
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from functools import cached_property
+from hashlib import sha256
+from itertools import chain
+
+from attrs import evolve, field, frozen
+
+from capsula import __version__
+from capsula.core.secrets import Finding, Scan, wording
+from capsula.core.settings import DiscretionSettings, SourceSettings
+
+NAMED = "looks like a secret"
+"""Why a file is withheld that is named like a secret."""
+
+WITHHELD = "withheld"
+"""The kind of the fault that a file has a secret in it."""
+
+
+@frozen(slots=False)
+class Withholding:
+    """What is taken for a secret, in the name of a file and in its content.
+
+    In code a name like ``password`` is followed by anything, and a URL has a word for a password: there, only what no
+    programmer makes up counts. Where settings are written, all rules are followed.
+    """
+
+    discretion: DiscretionSettings = field(factory=DiscretionSettings)
+    source: SourceSettings = field(factory=SourceSettings)
+
+    def named(self, paths: Collection[bytes]) -> set[bytes]:
+        """Return which of many files are withheld for their names."""
+        return secrets(paths, self.source.withhold, self.source.keep)
+
+    def why(self, path: bytes, parts: Iterable[bytes]) -> str | None:
+        """Return why a file is withheld, if it is; its content is not read further than up to the first secret."""
+        return NAMED if self.named((path,)) else self.why_content(path, parts)
+
+    def why_content(self, path: bytes, parts: Iterable[bytes]) -> str | None:
+        """Return why a file is withheld for what is in it, if it is."""
+        if self.is_kept(path):
+            return None
+        is_settings = _is_settings(os.fsdecode(path))
+        wish = self.discretion if is_settings else self._in_code
+        found = (it for text, it in _found(chain((path + b"\n",), parts), wish) if is_settings or _is_real(it, text))
+        first = next(found, None)
+        return f"secret: {first.rule}" if first else None
+
+    def is_kept(self, path: bytes) -> bool:
+        """Tell whether a file is to be kept whatever it looks like."""
+        return any(_fits(os.fsdecode(path), glob) for glob in self.source.keep)
+
+    def token(self, path: bytes, identity: bytes) -> bytes:
+        """Return what to know a content by, which was judged at this place, or at another where the same rules hold."""
+        return identity + (b"s" if _is_settings(os.fsdecode(path)) else b"c")
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What tells these rules from others, of whatever version."""
+        return sha256(f"{__version__} {wording()} {self!r}".encode("utf-8", "surrogatepass")).digest()
+
+    @cached_property
+    def _in_code(self) -> DiscretionSettings:
+        return evolve(self.discretion, rules={**self.discretion.rules, "named": False})
+
+
+def is_secret(path: str, withhold: Sequence[str] = (), keep: Sequence[str] = ()) -> bool:
+    """Tell whether a file is to be withheld for its name; the globs hold for its name or its whole path.
+
+    >>> [is_secret(path) for path in ("a/.env", "key.pem", "credentials.json", "credentials.py", ".env.example")]
+    [True, True, True, False, False]
+    """
+    if any(_fits(path, glob) for glob in keep):
+        return False
+    if any(_fits(path, glob) for glob in withhold):
+        return True
+    name = path.rpartition("/")[2]
+    return bool(re.fullmatch(_PRIVATE_NAMES, name)) and not re.fullmatch(_HARMLESS_NAMES, name)
+
+
+def secrets(paths: Collection[bytes], withhold: Sequence[str] = (), keep: Sequence[str] = ()) -> set[bytes]:
+    """Return which of many files are to be withheld for their names."""
+    if withhold:
+        suspects: Iterable[bytes] = paths
+    else:
+        together = b"\0".join(paths).lower()
+        words = [word for word in _TELLTALE_PARTS if word in together]
+        suspects = [path for path in paths if any(word in path.lower() for word in words)] if words else ()
+    return {path for path in suspects if is_secret(os.fsdecode(path), withhold, keep)}
+
+
+_TELLTALE_PARTS = (
+    *(b".env", b".pem", b".key", b".p12", b".pfx", b".p8", b".jks", b".keystore", b".kdb", b".ppk", b".ovpn"),
+    *(b".agekey", b"id_rsa", b"id_dsa", b"id_ecdsa", b"id_ed25519", b"credential", b"secret", b"service", b"netrc"),
+    *(b".pgpass", b".pypirc", b".npmrc", b".htpasswd", b".my.cnf", b".dockercfg"),
+)
+"""In the name of every file that looks like a secret stands one of these, which is quickly known of many names."""
+
+_PRIVATE_NAMES = r"""(?isx)
+    \.env | \.env\..* | .*\.env | \.envrc
+    | .*\.(pem|key|p12|pfx|p8|jks|keystore|kdbx?|ppk|ovpn|agekey)
+    | id_(rsa|dsa|ecdsa|ed25519)([_.-].*)?
+    | .*credentials?(\..*)? | .*credentials?[_-].* | client_secrets?.* | secrets?(\..*)? | .*service[_-]account.*\.json
+    | [._]netrc | \.pgpass | \.pypirc | \.npmrc | \.htpasswd | \.my\.cnf | \.git-credentials | \.dockercfg
+    """
+_HARMLESS_NAMES = r"""(?isx)
+    .*[._-](example|sample|template|dist) | .*\.pub
+    | .*\.(py|pyi|pyx|ipynb|r|rmd|jl|m|c|h|cc|cpp|cxx|hpp|f90|go|rs|java|kt|scala|js|jsx|ts|tsx|rb|pl|lua|sql
+          |sh|html|css|md|rst|tex|txt)
+    """
+_SETTINGS_NAMES = r"(?is).*\.(env|ini|cfg|conf|cnf|config|properties|toml|ya?ml|json|tfvars)"
+
+
+def _fits(path: str, glob: str) -> bool:
+    return fnmatchcase(path.rpartition("/")[2], glob) or fnmatchcase(path, glob)
+
+
+def _is_settings(path: str) -> bool:
+    return re.fullmatch(_SETTINGS_NAMES, path) is not None
+
+
+def _found(parts: Iterable[bytes], wish: DiscretionSettings) -> Iterator[tuple[bytes, Finding]]:
+    """Yield the secrets of a content, each with the text that it stands in."""
+    scan = Scan(wish)
+    for part in chain(parts, (None,)):
+        text, found = scan.rest() if part is None else scan.fed(part)
+        yield from ((text, it) for it in found)
+
+
+def _is_real(it: Finding, text: bytes) -> bool:
+    """Tell whether a secret in code is none that was made up to show what one looks like."""
+    secret = text[it.start : it.end].lower()
+    return b"example" not in secret and not (it.rule == "url-password" and secret.isalpha())

@@ -1,0 +1,89 @@
+"""Withholding: what is taken for a secret in a file, what for an example of one, and how that can be chosen."""
+
+import pytest
+
+from capsula.core.cleared import Cleared
+from capsula.core.secrets import RULES
+from capsula.core.settings import DiscretionSettings, SourceSettings
+from capsula.core.withholding import Withholding
+from tests.canaries import CANARIES, TOKENS
+
+SHAPES = {rule: text.format(secret).encode() for rule, (text, secret) in CANARIES.items() if rule != "named"}
+
+
+@pytest.mark.parametrize("rule", SHAPES)
+def test_a_secret_of_known_shape_is_one_in_every_file(rule: str) -> None:
+    parts = (b"x = '", SHAPES[rule], b"'\n")
+
+    whys = [Withholding().why_content(path, parts) for path in (b"a.py", b"a.toml", b"a.bin")]
+
+    assert whys == [f"secret: {rule}"] * 3
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_that_is_turned_off_withholds_nothing(rule: str) -> None:
+    text, secret = CANARIES[rule]
+
+    why = Withholding(DiscretionSettings({rule: False})).why_content(b"a.ini", (text.format(secret).encode(),))
+
+    assert why is None
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [(b"a.ini", "secret: named"), (b"d/a.yaml", "secret: named"), (b"a.py", None), (b"a.md", None), (b"a", None)],
+)
+def test_a_value_with_a_secret_name_is_one_only_where_settings_are_written(path: bytes, why: str | None) -> None:
+    assert Withholding().why_content(path, (b"DB_PASSWORD='correct-horse-1'\n",)) == why
+
+
+@pytest.mark.parametrize("text", [b"https://me:word@host/x", b"AKIAIOSFODNN7EXAMPLE"])
+def test_what_is_made_up_to_show_a_secret_is_none_in_code(text: bytes) -> None:
+    whys = [Withholding().why_content(path, (text,)) is None for path in (b"test.py", b"test.ini")]
+
+    assert whys == [True, False]
+
+
+def test_a_secret_across_two_parts_and_behind_much_else_is_found() -> None:
+    token = TOKENS["github"].encode()
+
+    why = Withholding().why_content(b"big.bin", (bytes(3_000_000), b"\n" + token[:9], token[9:]))
+
+    assert why == "secret: github"
+
+
+def test_a_name_that_holds_a_secret_is_withheld_too() -> None:
+    assert Withholding().why_content(TOKENS["github"].encode() + b".txt", ()) == "secret: github"
+
+
+def test_a_file_that_is_to_be_kept_is_kept_whatever_is_in_it() -> None:
+    withholding = Withholding(source=SourceSettings(keep=("tests/*",)))
+
+    whys = [withholding.why(path, (TOKENS["github"].encode(),)) for path in (b"tests/.env", b"a.py", b".env")]
+
+    assert whys == [None, "secret: github", "looks like a secret"]
+
+
+def test_what_was_cleared_by_other_rules_or_for_another_kind_of_file_is_judged_again() -> None:
+    withholding, other = Withholding(), Withholding(DiscretionSettings({"jwt": False}))
+    cleared = Cleared(withholding)
+    cleared.add(b"a.py", b"i" * 20)
+    remembered = cleared.news or b""
+
+    known = [
+        Cleared(it, remembered).holds(path, b"i" * 20) for it in (withholding, other) for path in (b"b.py", b"b.ini")
+    ]
+
+    assert known == [True, False, False, False]
+
+
+def test_nothing_is_remembered_anew_where_nothing_is_new() -> None:
+    cleared = Cleared(Withholding())
+    cleared.add(b"a", b"i" * 20)
+    remembered = cleared.news or b""
+    again = Cleared(Withholding(), remembered)
+
+    before = again.news
+    again.holds(b"a", b"i" * 20)
+
+    assert (before is not None, again.news) == (True, None)
