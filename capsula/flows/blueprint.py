@@ -15,7 +15,6 @@ from capsula.core.document import Document
 from capsula.core.fault import Fault, Json
 from capsula.core.redaction import is_redacted
 from capsula.core.remote import is_fetchable
-from capsula.core.settings import HashAlgorithm
 from capsula.core.step import Fidelity, Phase, Plan, Step, planned
 from capsula.core.tree import path_flaw
 from capsula.core.upgrade import WITHOUT_FORMAT, is_old
@@ -25,6 +24,7 @@ from capsula.effects.key import resealed, vault_of
 from capsula.effects.manifest import is_own
 from capsula.effects.restore import holds
 from capsula.flows.capture import CONTEXT
+from capsula.flows.inputs import Input, declared, inputs
 from capsula.flows.inspect import Inspected, part
 from capsula.flows.recorded_source import UNRECORDED as UNTRACKED
 from capsula.flows.recorded_source import recorded_source
@@ -62,18 +62,6 @@ class Wish:
     """Whether to run although something is missing."""
     stdin: Path | None = None
     """The file that it is to read as its standard input."""
-
-
-@frozen
-class Input:
-    """A file that was declared, and so must be what it was."""
-
-    path: str
-    """As declared: relative to the root, or absolute."""
-    algorithm: HashAlgorithm | None
-    digest: str | None
-    kept: Path | None
-    """Where the capsule holds it."""
 
 
 @frozen
@@ -186,8 +174,8 @@ def blueprint(inspected: Inspected, config: Config) -> Result[Blueprint, Fault]:
             directory=str(part(before, "command", "directory") or "."),
             function=str(before["qualified_name"]) if "qualified_name" in before else None,
             items=_texts(before.get("items")),
-            inputs=tuple(_inputs(context, capsule)),
-            moved=tuple(path for path, facts in _entries(context) if facts.get("moved") is True),
+            inputs=inputs(context, capsule),
+            moved=tuple(path for path, facts in declared(context) if facts.get("moved") is True),
             variables=variables.restored(
                 recorded, _table(before.get("environment_changes")), surroundings.environ, sealed, own=own
             )
@@ -262,15 +250,16 @@ def _with_nested(name: str, place: str, tree: Mapping[str, Json]) -> Iterator[tu
 def _source_step(name: str, tree: Mapping[str, Json], wish: Wish) -> Step:
     head = tree.get("head")
     changed, deleted, patches = _rows(tree.get("overlay")), _texts(tree.get("deleted")), _texts(tree.get("patches"))
-    base = f"commit {str(head)[:7]}" if head else "all files"
-    rest = f"{len(changed)} kept and {_counted(len(deleted), 'deleted file')}"
+    told = _counted(len(changed), "file")
+    above = (f"{told} on top" if changed else "", f"{len(deleted)} removed" if deleted else "")
     files = (
         *(f"write {row.get('path')}" for row in changed),
         *(f"remove {path}" for path in deleted),
         *(f"apply {path}" for path in patches),
     )
     is_patched = tree.get("mode") == "patch"
-    title = f"restore the source {name}: {base}, {'and the patch to it' if is_patched else rest}"
+    rest = ("the patch to it",) if is_patched else tuple(filter(None, above))
+    title = f"restore the source {name}: {', '.join((f'commit {str(head)[:7]}', *rest)) if head else told}"
     origin: tuple[str, ...] = (f"from {tree.get('repository')}",) if head and not tree.get("objects") else ()
     if origin and not _is_here(tree):
         remotes = [url for url in _texts(tree.get("remotes")) if is_fetchable(url)]
@@ -313,7 +302,7 @@ def _flaw(documents: Mapping[str, Document], argv: tuple[str, ...]) -> str | Non
         name and "=" not in name and _is_encodable(name) and _is_encodable(str(values[name])) for name in values
     ):
         return "a variable of its environment cannot be one"
-    for path, facts in _entries(context):
+    for path, facts in declared(context):
         kept = facts.get("kept_as")
         if not path or not _is_encodable(path) or facts.get("hash_algorithm") not in _ALGORITHMS:
             return f"the entry of the file {path!r} cannot be one"
@@ -378,20 +367,6 @@ def _argv(before: Document) -> tuple[str, ...]:
     if "function_name" in before:
         return _texts(part(before, "command", "argv"))
     return _texts(before.get("args"))
-
-
-def _inputs(context: Document, capsule: Path) -> list[Input]:
-    inputs = []
-    for path, facts in _entries(context):
-        kept = facts.get("kept_as")
-        algorithm, digest = facts.get("hash_algorithm"), facts.get("file_hash")
-        if facts.get("moved") is not True:
-            inputs.append(Input(path, algorithm, digest, capsule / kept if isinstance(kept, str) else None))  # type: ignore[arg-type]
-    return inputs
-
-
-def _entries(context: Document) -> list[tuple[str, Mapping[str, Json]]]:
-    return [(path, _table(facts)) for path, facts in _table(context.get("files")).items()]
 
 
 def _table(value: Json) -> Mapping[str, Json]:

@@ -1,5 +1,6 @@
 """Checking out: the source that a capsule holds, and the inputs it keeps, in a fresh directory."""
 
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -8,9 +9,10 @@ from returns.result import Failure, Result, Success
 
 from capsula.core.document import HEADER
 from capsula.core.fault import Fault, Json
-from capsula.effects.provide import provided
+from capsula.effects.provide import cleared, provided
 from capsula.effects.restore import restored
 from capsula.flows.capture import CONTEXT
+from capsula.flows.inputs import Input, inputs
 from capsula.flows.inspect import Inspected, part
 from capsula.flows.recorded_source import UNRECORDED, is_approximate, recorded_source
 
@@ -54,10 +56,13 @@ def checkout(capsule: Inspected, into: Path, *, fetch: Mapping[str, str] | None 
     if not isinstance(answer, Success):
         return Failure(answer.failure())
     done = answer.unwrap()
-    files = part(capsule.documents, CONTEXT, "files")
-    inputs = provided(capsule.entry.directory, files if isinstance(files, Mapping) else {}, done.root)
-    refused = [answer.failure().under(path) for path, answer in inputs.items() if isinstance(answer, Failure)]
-    given = {path for path, answer in inputs.items() if isinstance(answer, Success)}
+    answers = {
+        each.path: _put_back(each, each.kept, done.root, into)
+        for each in inputs(capsule.documents[CONTEXT], capsule.entry.directory)
+        if each.kept and not os.path.lexists(done.root / each.path)
+    }
+    refused = [answer.failure().under(path) for path, answer in answers.items() if isinstance(answer, Failure)]
+    given = {path for path, answer in answers.items() if isinstance(answer, Success)}
     back = {(done.root / path).relative_to(into).as_posix() for path in given}
     missed = (Fault("left out", it.reason, path=(it.path,)) for it in done.needs if it.path not in back)
     return Success(
@@ -70,6 +75,16 @@ def checkout(capsule: Inspected, into: Path, *, fetch: Mapping[str, str] | None 
             needs=(*missed, *refused, *_faults(capsule), *_unknown(told)),
         )
     )
+
+
+def _put_back(each: Input, kept: Path, root: Path, into: Path) -> Result[None, Fault]:
+    target = root / each.path
+    digest = provided(kept, target, into, each.algorithm)
+    if not isinstance(digest, Success):
+        return Failure(digest.failure())
+    if each.algorithm and digest.unwrap() != each.digest:
+        return cleared(target, into).bind(lambda _: Failure(Fault("integrity", f"{kept} is not what was recorded")))
+    return Success(None)
 
 
 def _sourceless(capsule: Inspected) -> Fault:

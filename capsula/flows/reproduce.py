@@ -12,18 +12,18 @@ from returns.result import Failure, Result, Success
 from capsula.core.cache import cache
 from capsula.core.config import Config, Surroundings
 from capsula.core.digest import file_facts
-from capsula.core.effect import Keep
-from capsula.core.fault import Fault, fault_of
+from capsula.core.fault import Fault
 from capsula.core.report import Report, silent
 from capsula.core.settings import Settings
 from capsula.effects.environments import Environment, built
-from capsula.effects.perform import performed
 from capsula.effects.process import fed, hidden
+from capsula.effects.provide import cleared, provided
 from capsula.effects.restore import Restored
 from capsula.effects.restore import restored as source_restored
 from capsula.effects.surroundings import stream_kind
-from capsula.flows.blueprint import TREE, UNRECORDED, Blueprint, Input, Wish, ordered
+from capsula.flows.blueprint import TREE, UNRECORDED, Blueprint, Wish, ordered
 from capsula.flows.environment import HASH_SEED
+from capsula.flows.inputs import Input
 from capsula.flows.inspect import Inspected, capsules, inspected, part
 from capsula.flows.load import load
 from capsula.flows.monitor import Monitored, Origin, monitor
@@ -155,60 +155,38 @@ def _whole(found: Restored, it: Blueprint, wish: Wish) -> Result[Restored, Fault
 
 def _furnished(it: Blueprint, wish: Wish, place: Path, root: Path) -> Result[Workspace, Fault]:
     """Provide the inputs, and take away what the capture had moved before the run."""
-    drift: list[Suspect] = []
-    inside = {path: given for path, given in wish.inputs.items() if path not in {each.path for each in it.inputs}}
-    try:
-        for each in it.inputs:
-            drift += _provided(each, it, wish, place, root)
-        for path, given in inside.items():
-            target = _inside(root / path, place)
-            target.unlink(missing_ok=True)
-            _copied(given, target, place)
-        for path in it.moved:
-            _inside(root / path, place).unlink(missing_ok=True)
-    except _MissingError as missing:
-        return Failure(Fault("blocked", str(missing)))
-    except OSError as error:
-        return Failure(fault_of(error, str(place)))
-    drift += (Suspect("inputs", f"{path} is as you gave it") for path in inside)
-    return Success(Workspace(place, root, tuple(drift)))
+    declared = {each.path for each in it.inputs}
+    answers: tuple[Result[Suspect | None, Fault], ...] = (
+        *(_provided(each, it, wish, place, root) for each in it.inputs),
+        *(_given(path, wish, place, root) for path in wish.inputs if path not in declared),
+        *(cleared(root / path, place).map(lambda _: None) for path in it.moved),
+    )
+    refused = [answer.failure().message for answer in answers if not isinstance(answer, Success)]
+    if refused:
+        return Failure(Fault("blocked", "; ".join(refused)))
+    return Success(Workspace(place, root, tuple(filter(None, (answer.unwrap() for answer in answers)))))
 
 
-class _MissingError(Exception):
-    """An input that is nowhere to be had."""
+def _given(path: str, wish: Wish, place: Path, root: Path) -> Result[Suspect | None, Fault]:
+    return provided(wish.inputs[path], root / path, place).map(lambda _: Suspect("inputs", f"{path} is as you gave it"))
 
 
-def _provided(each: Input, it: Blueprint, wish: Wish, place: Path, root: Path) -> list[Suspect]:
-    """Put an input where the run looks for it; return in what it is not what it was."""
+def _provided(each: Input, it: Blueprint, wish: Wish, place: Path, root: Path) -> Result[Suspect | None, Fault]:
+    """Put an input where the run looks for it, unless it is outside; answer in what it is not what it was."""
     target = Path(os.path.normpath(root / each.path))
     given = wish.inputs.get(each.path)
-    if given is None and _is_same(each, target):
-        return []
-    origin = given or each.kept or it.root / each.path
-    if not target.is_relative_to(place):
-        return [] if _is_same(each, target) else _judged(target)
+    is_outside = not target.is_relative_to(place)
+    if _is_same(each, target) and (is_outside or given is None):
+        return Success(None)
+    origin = target if is_outside else given or each.kept or it.root / each.path
     if not origin.is_file():
         remedy = f"give it with --input {each.path}=FILE"
-        raise _MissingError(f"the input {each.path} is neither here nor in the capsule; {remedy}")
-    target = _inside(target, place)
-    target.unlink(missing_ok=True)
-    _copied(origin, target, place)
-    return [] if _is_same(each, target) else [Suspect("inputs", f"{each.path} has other content than then")]
-
-
-def _inside(path: Path, place: Path) -> Path:
-    """Return the path of a file in the workspace; a link in the source must lead nothing out of it."""
-    target = Path(os.path.normpath(path))
-    folder = Path(os.path.realpath(target.parent))
-    if not folder.is_relative_to(os.path.realpath(place)):
-        raise _MissingError(f"{target} leads out of the workspace, by a link or by its name; it is not touched")
-    return folder / target.name
-
-
-def _judged(target: Path) -> list[Suspect]:
-    if not target.is_file():
-        raise _MissingError(f"the input {target} is not there")
-    return [Suspect("inputs", f"{target} has other content than then")]
+        return Failure(Fault("missing", f"the input {each.path} is neither here nor in the capsule; {remedy}"))
+    changed = Suspect("inputs", f"{each.path} has other content than then")
+    if is_outside:
+        return Success(changed)
+    digest = provided(origin, target, place, each.algorithm)
+    return digest.map(lambda it: None if each.digest is None or it == each.digest else changed)
 
 
 def _is_same(each: Input, file: Path) -> bool:
@@ -216,13 +194,6 @@ def _is_same(each: Input, file: Path) -> bool:
         return file.is_file()
     told = file_facts(file, each.algorithm)
     return isinstance(told, Success) and part(told.unwrap().facts, "file_hash") == each.digest
-
-
-def _copied(origin: Path, target: Path, place: Path) -> None:
-    relative = target.relative_to(os.path.realpath(place))
-    for _, answer in performed((Keep(origin, str(relative)),), Path(os.path.realpath(place))):
-        if not isinstance(answer, Success):
-            raise _MissingError(str(answer.failure()))
 
 
 def _replay(it: Blueprint, wish: Wish, workspace: Workspace, surroundings: Surroundings, report: Report) -> Replay:
