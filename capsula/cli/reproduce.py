@@ -41,7 +41,8 @@ examples:
 The work tree, the index and the refs of your repositories are never touched; nothing is run in them.
 
 exit status: 0 at least as good as required, and all was judged; 1 not so; 2 a mistake to mend; 3 it ended with another
-status than the recorded run; 4 it could not be run; 5 the capsule was changed, or is not yours and not trusted
+status than the recorded run; 4 it could not be run; 5 the capsule was changed, or is not yours and not trusted;
+128 + n: it was ended by the signal n, as Control-C
 """
 
 
@@ -128,6 +129,7 @@ def _work_tree(place: Path) -> Path | None:
 
 
 def _reproduced(it: Blueprint, wish: Wish, place: Path, options: Namespace, console: Console) -> int:
+    from capsula.effects.process import die_as
     from capsula.effects.surroundings import surroundings
 
     here = surroundings()
@@ -144,6 +146,10 @@ def _reproduced(it: Blueprint, wish: Wish, place: Path, options: Namespace, cons
     if options.discard:
         for each in reproduction.workspaces:
             discarded(each)
+    outcome = reproduction.replays[-1].outcome if reproduction.replays else None
+    if reproduction.verdict.grade is Grade.INTERRUPTED and outcome:
+        console.flush()
+        die_as(outcome)
     return status
 
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
@@ -20,16 +21,17 @@ from capsula.effects.process import fed, hidden
 from capsula.effects.provide import cleared, provided
 from capsula.effects.restore import Restored
 from capsula.effects.restore import restored as source_restored
+from capsula.effects.signals import ENDING
 from capsula.effects.surroundings import stream_kind
 from capsula.flows.blueprint import TREE, UNRECORDED, Blueprint, Wish, ordered
 from capsula.flows.environment import HASH_SEED
 from capsula.flows.inputs import Input
 from capsula.flows.inspect import Inspected, capsules, inspected, part
 from capsula.flows.load import load
-from capsula.flows.monitor import Monitored, Origin, monitor
+from capsula.flows.monitor import INTERRUPTED, Monitored, Origin, monitor
 from capsula.flows.run import BEFORE
 from capsula.flows.verdict import Replay, context_suspects, judgement, tolerance
-from capsula.reproduction.verdict import Suspect, Verdict, blocked
+from capsula.reproduction.verdict import Suspect, Verdict, blocked, interrupted
 
 
 @frozen
@@ -53,6 +55,7 @@ class Reproduction:
     origin: Path
     """The capsule of the recorded run."""
     workspaces: tuple[Path, ...]
+    """Those in which it was run."""
     replays: tuple[Monitored, ...]
 
 
@@ -70,16 +73,19 @@ def reproduce(
         if place.exists() and not (place.is_dir() and not any(place.iterdir())):
             occupied = Fault("occupied", f"{place} is not empty", "name a directory that is, or that is not there")
             return Success(_blocked(it, occupied, made))
-        made.append(place)
         report("restoring", place=str(place), files=_files(it))
-        answer = _workspace(it, wish, place, surroundings, report)
+        answer = _made(it, wish, place, surroundings, report)
         if not isinstance(answer, Success):
             fault = answer.failure()
             return Failure(fault) if fault.kind == "integrity" else Success(_blocked(it, fault, made))
+        made.append(place)
         workspace = answer.unwrap()
         turn = f", {len(made)} of {len(places)}" if len(places) > 1 else ""
         report("running", command=it.argv, turn=turn, is_seen=_is_seen_as_then(it))
         replays.append(_replay(it, wish, workspace, surroundings, report))
+        if by := _interruption(it, replays[-1]):
+            runs = tuple(replay.monitored for replay in replays)
+            return Success(Reproduction(interrupted(by), it.capsule, tuple(made), runs))
         suspects = (
             *workspace.drift,
             *_suspects(it, workspace),
@@ -88,7 +94,16 @@ def reproduce(
         )
     report("comparing")
     runs = tuple(replay.monitored for replay in replays)
-    return Success(Reproduction(judgement(it, replays, suspects), it.capsule, tuple(places), runs))
+    return Success(Reproduction(judgement(it, replays, suspects), it.capsule, tuple(made), runs))
+
+
+def _interruption(it: Blueprint, replay: Replay) -> str:
+    """Return the name of the signal by which we were told to end, and the replay with us; empty if we were not."""
+    outcome = replay.monitored.outcome
+    if outcome is None or outcome.exit_code == it.result.get("exit_code"):
+        return ""
+    number = signal.SIGINT if outcome.exit_code == INTERRUPTED else outcome.signal
+    return next((it.name for it in ENDING if it == number), "")
 
 
 def _files(it: Blueprint) -> int:
@@ -127,6 +142,20 @@ def _environment(
     if home is None:
         return Failure(Fault("blocked", "there is neither HOME nor XDG_CACHE_HOME to build an environment in"))
     return built(ordered(recipe, home, surroundings, wish), report)
+
+
+def _made(
+    it: Blueprint, wish: Wish, place: Path, surroundings: Surroundings, report: Report
+) -> Result[Workspace, Fault]:
+    """Make a workspace; of one in which nothing can be run, nothing is left."""
+    was_there = place.exists()
+    workspace: Result[Workspace, Fault] = Failure(Fault("interrupted", f"{place} is not whole"))
+    try:
+        workspace = _workspace(it, wish, place, surroundings, report)
+    finally:
+        if not isinstance(workspace, Success):
+            discarded(place / TREE if was_there else place)
+    return workspace
 
 
 def _workspace(

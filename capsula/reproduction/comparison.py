@@ -31,6 +31,8 @@ class Grade(IntEnum):
     """Of a whole: it ended otherwise than the recorded run."""
     BLOCKED = 9
     """Of a whole: it was not run."""
+    INTERRUPTED = 10
+    """Of a whole: it was run, and not to its end."""
 
     @property
     def word(self) -> str:

@@ -55,10 +55,14 @@ class Verdict:
     """What of the context has drifted, the likeliest cause first; None if nobody looked."""
     blockers: tuple[str, ...] = ()
     """Why it was not run."""
+    interruption: str = ""
+    """What ended the replay before its time, if anything did."""
 
     @property
     def grade(self) -> Grade:
         """The worst of all that was judged."""
+        if self.interruption:
+            return Grade.INTERRUPTED
         if self.blockers:
             return Grade.BLOCKED
         grades = [it.grade if it.judged else Grade.INCOMPLETE for it in self._comparisons]
@@ -130,9 +134,19 @@ def blocked(blockers: Sequence[str], suspects: Iterable[Suspect] | None = None) 
     return Verdict(suspects=ordered, blockers=tuple(blockers) or ("it was not run",))
 
 
+def interrupted(by: str) -> Verdict:
+    """Return the verdict over a replay that was ended from outside, as by the name of a signal."""
+    return Verdict(interruption=by)
+
+
 def exit_status(verdict: Verdict, require: Grade = Grade.CLOSE) -> int:
-    """Return 0 for a complete verdict that is as good as required, 1 for any other, 3 for failed, 4 for blocked."""
+    """Return 0 for a complete verdict that is as good as required, 1 for any other, 3 for failed, 4 for blocked.
+
+    One that was interrupted has 130, as from a shell.
+    """
     match verdict.grade:
+        case Grade.INTERRUPTED:
+            return 130
         case Grade.BLOCKED:
             return 4
         case Grade.FAILED:
@@ -150,6 +164,8 @@ def _headline(verdict: Verdict) -> str:
     match grade:
         case Grade.BLOCKED:
             return f"blocked: {'; '.join(map(_shown, verdict.blockers))}"
+        case Grade.INTERRUPTED:
+            return f"interrupted: the replay was ended by {_shown(verdict.interruption)}"
         case Grade.FAILED if verdict.ending and verdict.values is not None:
             return (
                 f"failed: it {_CALL[not verdict.ending.recorded]}, where it had {_CALL[bool(verdict.ending.recorded)]}"

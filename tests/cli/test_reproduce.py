@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.repositories import commit, git, repository
-from tests.running import capsula, capsules, document, environment, files
+from tests.running import PATIENCE, capsula, capsules, document, environment, files
 
 PROGRAM = b"""
 import os, sys
@@ -297,6 +298,43 @@ def test_a_directory_that_is_not_empty_is_refused(project: Path) -> None:
 
     assert (status, account["verdict"]) == (4, "blocked")
     assert git(project, "status", "--porcelain") == b"?? helper.py\n?? out/\n"
+
+
+def test_of_a_replay_that_cannot_be_run_nothing_is_left(with_input: Path) -> None:
+    capsule = record(with_input, *COPY)
+    (with_input / "data" / "in.csv").unlink()
+
+    status, account = reproduced(with_input, capsule.name)
+
+    assert (status, account["workspaces"]) == (4, [])
+    assert list((with_input.parent / "cache" / "capsula" / "reproductions").iterdir()) == []
+
+
+def test_a_replay_that_is_interrupted_ends_as_such_with_all_that_it_has_started(project: Path, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    script = f"import os, time; os.path.exists({str(fifo)!r}) and print(open({str(fifo)!r}, 'w'), time.sleep(600))"
+    capsule = record(project, sys.executable, "-c", script)
+    os.mkfifo(fifo)
+
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "capsula", "reproduce", "--no-rebuild", "--repeat", "2", capsule.name],
+        cwd=project,
+        env=environment(**caching(project)),
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    with open(fifo, encoding="ascii") as held:  # until the program that is run has it open
+        os.killpg(process.pid, signal.SIGINT)
+        out, _ = process.communicate(timeout=PATIENCE)
+        held.read()  # until nobody has
+
+    (replay,) = (it for it in capsules(project) if it != capsule)
+    (workspace,) = (tmp_path / "cache" / "capsula" / "reproductions").iterdir()
+    assert process.returncode == -signal.SIGINT
+    assert out.splitlines()[0] == "interrupted: the replay was ended by SIGINT"
+    assert out.splitlines()[-1] == f"in: {workspace}"
+    assert document(replay, "post-run-info.json")["capsula"]["status"] == "interrupted"
 
 
 def test_a_workspace_can_be_discarded(project: Path) -> None:
