@@ -54,7 +54,9 @@ def arguments(parser: ArgumentParser) -> None:
     count = parser.add_mutually_exclusive_group()
     count.add_argument("--all", action="store_true", help="list all capsules")
     count.add_argument("-n", type=_count, metavar="COUNT", help=f"how many to list (default: {MOST}, as JSON all)")
-    parser.add_argument("--json", action="store_true", help="print a list of objects as JSON")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="print a list of objects as JSON")
+    form.add_argument("--names", action="store_true", help="print the memorable names of all, each on a line")
 
 
 def run(options: Namespace, console: Console) -> int:
@@ -68,6 +70,10 @@ def run(options: Namespace, console: Console) -> int:
         console.mistakes((listed.failure(),))
         return 1
     entries = listed.unwrap()
+    if options.names:
+        if entries:
+            console.out("\n".join(safe(entry.memorable or entry.name) for entry in entries))
+        return 0
     count = len(entries) if options.all or (options.json and options.n is None) else options.n or MOST
     chosen = [inspected(entry) for entry in entries[:count]]
     if options.json:

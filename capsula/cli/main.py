@@ -29,6 +29,7 @@ COMMANDS = {
     "checkout": "restore the source that a capsule holds, in a fresh directory",
     "reproduce": "bring a run back in a fresh directory, and judge the result",
     "init": "write a commented capsula.toml that suits this directory",
+    "completion": "print what lets a shell complete the words of a command line",
 }
 
 USAGE = 2
@@ -90,7 +91,8 @@ def run(words: Sequence[str]) -> int:
     return _run(name, words, options)
 
 
-def _run(name: str, words: Sequence[str], options: Namespace) -> int:
+def command_parser(name: str) -> tuple[Command, Parser]:
+    """Return the module of a command, and the parser of its words."""
     command: Command = import_module(f"capsula.cli.{name}")
     parser = Parser(
         prog=f"capsula {name}",
@@ -102,6 +104,11 @@ def _run(name: str, words: Sequence[str], options: Namespace) -> int:
     )
     parser.status = getattr(command, "MISTAKE", USAGE)
     command.arguments(parser)
+    return command, parser
+
+
+def _run(name: str, words: Sequence[str], options: Namespace) -> int:
+    command, parser = command_parser(name)
     valued = getattr(command, "VALUED", None)
     if valued is None:
         parser.parse_args(words, options)
