@@ -16,12 +16,13 @@ from attrs import asdict, frozen
 from pygit2.enums import DeltaStatus
 from returns.result import Failure, Result, Success, safe
 
-from capsula.core.change import Change, changes_of, chunks, is_dirty, past_the_index
+from capsula.core.change import Change, changes_of, is_dirty, past_the_index
 from capsula.core.config import Config
 from capsula.core.conversion import attribute_files, conversion_caveats, is_attributes
 from capsula.core.effect import Source, Write
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment, gather
+from capsula.core.patches import Patches
 from capsula.core.remote import without_secrets
 from capsula.core.repository import (
     GITLINK,
@@ -34,6 +35,7 @@ from capsula.core.repository import (
     trouble,
     unreadable,
 )
+from capsula.core.withholding import Withholding
 from capsula.core.worktree import WorkTree, head_tree, work_tree
 
 MOST_UNTRACKED = 10_000
@@ -177,7 +179,7 @@ def _fragment(tree: WorkTree, top: Path, name: str, path: str, config: Config) -
         found.failure().under("submodules", place) for place, found in submodules.items() if isinstance(found, Failure)
     ]
     faults += (fault.under("unreadable", os.fsdecode(path)) for path, fault in work.unreadable.items())
-    return Fragment(_facts(checkout), (_patches(name, top, work),), tuple(faults))
+    return Fragment(_facts(checkout), (_patches(name, top, work, tree, config),), tuple(faults))
 
 
 def _facts(checkout: Checkout) -> dict[str, Json]:
@@ -325,8 +327,12 @@ def _some(paths: list[str]) -> str:
     return ", ".join(paths[:5]) + more
 
 
-def _patches(name: str, top: Path, work: _Work) -> Write:
-    staged = Source(f"HEAD to index of {top}", partial(chunks, work.staged))
-    unstaged = Source(f"index to work tree of {top}", partial(chunks, work.unstaged))
-    first = ((f"{name}.staged.diff", staged),) if work.staged else ()
-    return Write((*first, (f"{name}.diff", unstaged)), at=("patches",))
+def _patches(name: str, top: Path, work: _Work, tree: WorkTree, config: Config) -> Write:
+    withholding = Withholding(config.settings.discretion, config.settings.capture.source)
+    patches = Patches(tree.repository, top, withholding, (work.staged, work.unstaged))
+
+    def source(told: str, changes: tuple[Change, ...]) -> Source:
+        return Source(f"{told} of {top}", partial(patches.chunks, changes), partial(patches.withheld, changes))
+
+    first = ((f"{name}.staged.diff", source("HEAD to index", work.staged)),) if work.staged else ()
+    return Write((*first, (f"{name}.diff", source("index to work tree", work.unstaged))), at=("patches",))

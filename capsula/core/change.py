@@ -3,7 +3,7 @@
 import os
 import re
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -89,17 +89,16 @@ def is_dirty(patch: pygit2.Patch | None) -> bool:
     return patch is not None and _DIRTY in patch.data
 
 
-def chunks(changes: Iterable[Change]) -> Iterator[bytes]:
-    """Yield the patch of one path after the other.
+def written(change: Change) -> bytes:
+    """Return the patch of one path; nothing if nothing changed.
 
     Raises:
         OSError: a file or object can no longer be read.
     """
-    for change in changes:
-        written: Result[bytes, Exception] = safe(exceptions=TROUBLE)(_as_git_applies_it)(change)
-        if isinstance(written, Failure):
-            raise OSError(f"{os.fsdecode(change.path)}: {written.failure()}") from written.failure()
-        yield written.unwrap()
+    patch: Result[bytes, Exception] = safe(exceptions=TROUBLE)(_as_git_applies_it)(change)
+    if isinstance(patch, Failure):
+        raise OSError(f"{os.fsdecode(change.path)}: {patch.failure()}") from patch.failure()
+    return patch.unwrap()
 
 
 def _as_git_applies_it(change: Change) -> bytes:

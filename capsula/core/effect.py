@@ -5,14 +5,14 @@ effect is performed. Performing an effect answers with a fragment, which is gath
 document that waits for it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from attrs import evolve, field, frozen
 from returns.result import Result
 
-from capsula.core.fault import Fault, KeyPath
+from capsula.core.fault import Fault, Json, KeyPath
 from capsula.core.settings import HashAlgorithm
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ class Source:
 
     name: str
     chunks: Callable[[], Iterator[bytes]] = field(eq=False, repr=False)
+    withheld: Callable[[], Sequence[Json]] = field(default=list, eq=False, repr=False)
+    """Tells, once all were read, what is not among them because it holds a secret."""
 
 
 @frozen

@@ -11,7 +11,7 @@ from itertools import chain
 from attrs import evolve, field, frozen
 
 from capsula import __version__
-from capsula.core.secrets import Finding, Scan, wording
+from capsula.core.secrets import Finding, Scan, findings, wording
 from capsula.core.settings import DiscretionSettings, SourceSettings
 
 NAMED = "looks like a secret"
@@ -46,7 +46,7 @@ class Withholding:
             return None
         is_settings = _is_settings(os.fsdecode(path))
         wish = self.discretion if is_settings else self._in_code
-        found = (it for text, it in _found(chain((path + b"\n",), parts), wish) if is_settings or _is_real(it, text))
+        found = (it for text, it in _found(_titled(path, iter(parts)), wish) if is_settings or _is_real(it, text))
         first = next(found, None)
         return f"secret: {first.rule}" if first else None
 
@@ -123,10 +123,19 @@ def _is_settings(path: str) -> bool:
     return re.fullmatch(_SETTINGS_NAMES, path) is not None
 
 
-def _found(parts: Iterable[bytes], wish: DiscretionSettings) -> Iterator[tuple[bytes, Finding]]:
+def _titled(path: bytes, parts: Iterator[bytes]) -> Iterator[bytes]:
+    yield path + b"\n" + next(parts, b"")
+    yield from parts
+
+
+def _found(parts: Iterator[bytes], wish: DiscretionSettings) -> Iterator[tuple[bytes, Finding]]:
     """Yield the secrets of a content, each with the text that it stands in."""
+    first, second = next(parts, b""), next(parts, None)
+    if second is None:  # as with almost all: nothing has to be held back
+        yield from ((first, it) for it in findings(first, wish))
+        return
     scan = Scan(wish)
-    for part in chain(parts, (None,)):
+    for part in chain((first, second), parts, (None,)):
         text, found = scan.rest() if part is None else scan.fed(part)
         yield from ((text, it) for it in found)
 

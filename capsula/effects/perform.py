@@ -51,7 +51,8 @@ def _listed(effect: Write, capsule: Path) -> Answer:
             except OSError as error:
                 return Failure(fault_of(error, target))
             undone.callback(_forgotten, capsule / target)
-            listed.append({"file": target, "content": source.name, "size": size})
+            withheld = {"withheld": told} if (told := source.withheld()) else {}
+            listed.append({"file": target, "content": source.name, "size": size, **withheld})
         undone.pop_all()
     return Success(Fragment(listed))
 
