@@ -72,7 +72,7 @@ def sound_index(repository: pygit2.Repository) -> Result[bytes, Fault]:
     if isinstance(read, Failure):
         fault = trouble(read.failure(), file)
         return Success(b"") if fault.kind == "missing" else Failure(fault)
-    if len(read.unwrap()) < _SHORTEST_INDEX:  # of which libgit2 says that there is none
+    if _is_cut(read.unwrap()):  # libgit2 says that there is none, or makes room for all entries that it is told of
         return Failure(Fault("unreadable", f"{file} cannot be read: it is cut short"))
     checked: Result[object, Exception] = safe(exceptions=TROUBLE)(lambda: repository.index)()
     return checked.bind(lambda _: read).alt(lambda error: _unsound(error, file))
@@ -190,6 +190,12 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 
 _SHORTEST_INDEX = 32
 """Bytes of an index without entries."""
+_SHORTEST_ENTRY = 62
+
+
+def _is_cut(index: bytes) -> bool:
+    count = int.from_bytes(index[8:12])
+    return len(index) < _SHORTEST_INDEX + count * _SHORTEST_ENTRY
 
 
 def _unsound(error: Exception, file: Path) -> Fault:

@@ -45,15 +45,20 @@ def _lines(directory: str, but: str) -> Iterator[bytes]:
 
 
 def _are_as_told(record: Path, site: Path) -> Iterator[bool]:
-    with open(record, encoding="utf-8", errors="surrogateescape", newline="") as content:
-        for row in csv.reader(content):
-            match row:
-                case [path, told, *_] if told.startswith("sha256=") and not path.endswith(".pyc"):
-                    yield told == f"sha256={_digest(site / path)}"
+    try:
+        with open(record, encoding="utf-8", errors="surrogateescape", newline="") as content:
+            rows = list(csv.reader(content))
+    except csv.Error:  # no installer wrote this
+        yield False
+        return
+    for row in rows:
+        match row:
+            case [path, told, *_] if told.startswith("sha256=") and not path.endswith(".pyc"):
+                yield told == f"sha256={_digest(site / path)}"
 
 
 def _digest(file: Path) -> str:
     """Return the digest of a file as a ``RECORD`` tells it; nothing if there is none."""
-    with suppress(OSError), open(file, "rb") as content:
+    with suppress(OSError, ValueError), open(file, "rb") as content:  # a path with a NUL names none
         return urlsafe_b64encode(file_digest(content, sha256).digest()).rstrip(b"=").decode("ascii")
     return ""

@@ -219,7 +219,7 @@ def text(file: str, limit: int) -> str:
     try:
         with open(file, "rb") as content:
             return content.read(limit).decode("utf-8", "surrogateescape")
-    except OSError:
+    except (OSError, ValueError):  # a RECORD may name what no file is called
         return ""
 
 

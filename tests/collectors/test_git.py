@@ -397,29 +397,28 @@ def test_a_repository_that_cannot_be_read_costs_only_itself(tmp_path: Path) -> N
     ]
 
 
-@pytest.mark.parametrize(
-    ("kept", "reason"),
-    [(0, "it is cut short"), (14, "it is cut short"), (50, "invalid data in index - invalid entry")],
-)
-def test_an_index_that_was_cut_is_said_to_be_unreadable(tmp_path: Path, kept: int, reason: str) -> None:
+@pytest.mark.parametrize("kept", [0, 14, 50])
+def test_an_index_that_was_cut_is_said_to_be_unreadable(tmp_path: Path, kept: int) -> None:
     top = repository(tmp_path / "r", {".gitattributes": b"* -text\n"})
     index = top / ".git" / "index"
     index.write_bytes(index.read_bytes()[:kept])
 
     fragment = captured(top)
 
-    assert fragment == Fragment({}, faults=(Fault("unreadable", f"{index} cannot be read: {reason}", path=("r",)),))
+    fault = Fault("unreadable", f"{index} cannot be read: it is cut short", path=("r",))
+    assert fragment == Fragment({}, faults=(fault,))
 
 
-def test_an_index_that_counts_more_entries_than_it_has_is_said_to_be_unreadable(tmp_path: Path) -> None:
+def test_no_room_is_made_for_more_entries_than_an_index_can_have(tmp_path: Path) -> None:
     top = repository(tmp_path / "r", {".gitattributes": b"* -text\n"})
     index = top / ".git" / "index"
     whole = index.read_bytes()
-    index.write_bytes(whole[:8] + b"\0\0\0\7" + whole[12:])
+    index.write_bytes(whole[:8] + b"\xff\xff\xff\xff" + whole[12:])
 
     fragment = captured(top)
 
-    assert [(fault.kind, fault.path) for fault in fragment.faults] == [("unreadable", ("r",))]
+    fault = Fault("unreadable", f"{index} cannot be read: it is cut short", path=("r",))
+    assert fragment == Fragment({}, faults=(fault,))
 
 
 def test_an_index_of_directories_is_said_to_be_unreadable_and_how_to_mend_it(tmp_path: Path) -> None:
