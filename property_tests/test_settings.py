@@ -16,6 +16,7 @@ from capsula.core.config import Config, Surroundings
 from capsula.core.fault import Fault, KeyPath
 from capsula.core.names import clashes, repository_flaw, template_flaw
 from capsula.core.settings import CaptureSettings, FileSettings, GitSettings, ItemSettings, MonitorSettings, Settings
+from capsula.core.strict import LARGEST_OUTPUT
 from capsula.flows.load import load
 
 Toml: TypeAlias = "bool | int | float | str | date | list[Toml] | dict[str, Toml]"
@@ -58,7 +59,7 @@ monitors = st.builds(
     MonitorSettings,
     capture=st.booleans(),
     known_hash_seed=st.booleans(),
-    output_in_record=st.integers(0, 2**63 - 1),
+    output_in_record=st.integers(0, LARGEST_OUTPUT),
     item=st.dictionaries(keys, st.builds(ItemSettings, files), max_size=2),
 )
 all_settings = st.builds(

@@ -22,6 +22,9 @@ from capsula.core.settings import Durability
 
 FORMAT = 1
 HEADER = "capsula"
+LARGEST = 256 * 1024 * 1024
+"""Bytes of a document that is read; a million files, and all the output that a record may hold, take fewer."""
+
 DEEPEST = 256
 """Tables and lists around a value of a document; reading and writing would exhaust the stack somewhere beyond."""
 

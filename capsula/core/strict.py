@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 LONGEST_TIME_LIMIT = 1e9
 """Seconds; the clocks of the operating system take little more."""
 
+LARGEST_OUTPUT = 16 * 1024 * 1024
+"""Bytes of a stream in the record; the whole of it is in a file beside that, and the record must stay readable."""
+
 LONGEST_SHOWN = 80
 """Characters of a value, or a key, that a message repeats."""
 
@@ -136,9 +139,8 @@ def _unlawful(settings: Settings, root: Path) -> Iterator[Fault]:
     for mistake in _unlawful_repositories(capture.git.repositories or {}):
         yield mistake.under("capture", "git", "repositories")
     size = monitor.output_in_record
-    yield from _judged(
-        ("monitor", "output-in-record"), size, None if 0 <= size <= maxsize else "is not a size in bytes"
-    )
+    size_flaw = None if 0 <= size <= LARGEST_OUTPUT else f"is not between 0 and {LARGEST_OUTPUT} bytes"
+    yield from _judged(("monitor", "output-in-record"), size, size_flaw)
     limit_flaw = None if 0 <= settings.discretion.scan_limit <= maxsize else "is not a size in bytes"
     yield from _judged(("discretion", "scan-limit"), settings.discretion.scan_limit, limit_flaw)
     for rule in settings.discretion.rules:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from returns.result import Failure, Result, Success
 
-from capsula.core.document import dumps, loads
+from capsula.core.document import LARGEST, dumps, loads
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.effects.files import replaced
 from capsula.effects.key import key, signature, vault_of
@@ -116,11 +116,13 @@ def _judged(path: str, file: Path, listed: Sum) -> Fault | None:
 def _manifest(capsule: Path) -> Result[Mapping[str, Json], Fault]:
     try:
         with open(os.open(capsule / NAME, _READING), "rb") as stream:
-            text = stream.read()
+            text = stream.read(LARGEST + 1)
     except FileNotFoundError:
         return Failure(Fault("unsealed", "there is no manifest of it", "versions before 0.1 made none", (NAME,)))
     except OSError as error:
         return Failure(fault_of(error).under(NAME))
+    if len(text) > LARGEST:
+        return Failure(Fault("malformed", f"is larger than {LARGEST} bytes", path=(NAME,)))
     return loads(text).alt(lambda fault: fault.under(NAME))
 
 

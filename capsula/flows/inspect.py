@@ -12,7 +12,7 @@ from attrs import frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config
-from capsula.core.document import HEADER, Document, loads
+from capsula.core.document import HEADER, LARGEST, Document, loads
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.naming import memorable
 from capsula.core.upgrade import upgraded
@@ -254,9 +254,12 @@ def _content(file: Path) -> Result[bytes, Fault]:
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a named pipe would wait for its writer
         with open(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 return Failure(Fault("malformed", "is not a regular file"))
-            return Success(stream.read())
+            if status.st_size > LARGEST:
+                return Failure(Fault("malformed", f"is larger than {LARGEST} bytes"))
+            return Success(stream.read(LARGEST))
     except OSError as error:
         return Failure(fault_of(error))
 

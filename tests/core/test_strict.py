@@ -177,7 +177,7 @@ def test_all_mistakes_of_types_and_of_laws_are_told_at_once() -> None:
         ((*repositories, "a.staged"), "'a.staged' would share the file of its diff with 'a'", "rename one"),
         ((*repositories, "files"), "'files' begins with 'files', a name of Capsula's own", ""),
         ((*repositories, "files"), "'' is empty", ""),
-        (("monitor", "output-in-record"), "-1 is not a size in bytes", ""),
+        (("monitor", "output-in-record"), "-1 is not between 0 and 16777216 bytes", ""),
         (
             ("monitor", "item", "train", "files", "/d"),
             "'/d' would be moved from outside the root directory",
