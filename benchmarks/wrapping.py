@@ -1,0 +1,158 @@
+"""What a command can notice of who runs it, as a table of wrappers: ``python -m benchmarks.wrapping``.
+
+The cases are those of the tests. A wrapper that is not on ``PATH`` is left out.
+"""
+
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from attrs import frozen
+
+from capsula import __version__
+from tests.running import PLAIN
+from tests.transparency import CASES, Case, Seen, seen
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "wrapping.md"
+_BEGIN, _END = "<!-- measured -->", "<!-- end -->"
+"""What the tables stand between on the page."""
+
+_PATIENCE = 15.0
+_KEPT = "kept"
+
+
+@frozen
+class Wrapper:
+    """A program that runs another one."""
+
+    name: str
+    words: tuple[str, ...]
+    """Before the command."""
+    records: bool
+    """Whether it keeps what the command writes."""
+    version: tuple[str, ...]
+    """What prints its version."""
+    setup: tuple[tuple[str, ...], ...] = ()
+    """What it needs to be done in a directory first."""
+
+
+_AS_ONE_WORD = ("bash", "-c", 'script --quiet --flush --return --command "${*@Q}" /dev/null', "bash")
+"""``script`` takes a command in one word."""
+
+WRAPPERS = (
+    Wrapper("capsula", (sys.executable, "-P", "-m", "capsula", "--quiet", "monitor"), True, ("echo", __version__)),
+    Wrapper(
+        "datalad run",
+        ("datalad", "-l", "critical", "-f", "disabled", "run", "--explicit", "--"),
+        True,
+        ("datalad", "--version"),
+        setup=(("datalad", "create", "--force", "."),),
+    ),
+    Wrapper("con-duct", ("duct", "--log-level", "NONE", "--"), True, ("duct", "--version")),
+    Wrapper("script", _AS_ONE_WORD, True, ("script", "--version")),
+    Wrapper("timeout", ("timeout", "600"), False, ("timeout", "--version")),
+    Wrapper("timeout --foreground", ("timeout", "--foreground", "600"), False, ("timeout", "--version")),
+    Wrapper("tini", ("tini", "-s", "--"), False, ("tini", "--version")),
+    Wrapper("dumb-init", ("dumb-init", "--"), False, ("dumb-init", "--version")),
+)
+
+
+def main() -> int:
+    """Run all cases under all wrappers that are here, and write the tables into the page."""
+    wrappers = [wrapper for wrapper in WRAPPERS if shutil.which(wrapper.version[0])]
+    with TemporaryDirectory(prefix="wrapping-") as scratch:
+        results = {
+            case.name: {wrapper.name: _told(case, wrapper, Path(scratch)) for wrapper in wrappers}
+            for cases in CASES.values()
+            for case in cases
+        }
+    before, _, rest = PAGE.read_text().partition(_BEGIN)
+    PAGE.write_text(f"{before}{_BEGIN}\n\n{_page(wrappers, results)}\n{_END}{rest.partition(_END)[2]}")
+    return 0
+
+
+def _told(case: Case, wrapper: Wrapper, scratch: Path) -> str:
+    """Return in a word or two how a wrapper keeps a case."""
+    bare = seen(case, (), _place(scratch))
+    place = _place(scratch)
+    for words in wrapper.setup:
+        subprocess.run(words, cwd=place, capture_output=True, check=True)
+    try:
+        wrapped = seen(case, wrapper.words, place, _PATIENCE)
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        told = "hangs" if isinstance(error, subprocess.TimeoutExpired) else "does not get there"
+    else:
+        told = _difference(bare, wrapped)
+    print(f"{wrapper.name}: {case.name}: {told}", flush=True)
+    return told
+
+
+def _place(scratch: Path) -> Path:
+    """Return a fresh directory, always the same."""
+    (scratch / "capsula.toml").write_text(PLAIN)
+    place = scratch / "work"
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
+    return place
+
+
+def _difference(bare: Seen, wrapped: Seen) -> str:
+    if wrapped == bare:
+        return _KEPT
+    if wrapped.status != bare.status:
+        return f"ends with {_shell_status(wrapped.status)}, not {_shell_status(bare.status)}"
+    return "other output" if wrapped.out != bare.out else "other stderr"
+
+
+def _shell_status(status: int) -> int:
+    return 128 - status if status < 0 else status
+
+
+def _page(wrappers: Sequence[Wrapper], results: Mapping[str, Mapping[str, str]]) -> str:
+    kept = {wrapper.name: sum(told[wrapper.name] == _KEPT for told in results.values()) for wrapper in wrappers}
+    parts = [
+        f"Measured on {date.today().isoformat()} on {platform.system()} {platform.release()}.",
+        _table(
+            ("", "records output", "version", "cases kept"),
+            (
+                (
+                    wrapper.name,
+                    "yes" if wrapper.records else "no",
+                    _version(wrapper),
+                    f"{kept[wrapper.name]} of {len(results)}",
+                )
+                for wrapper in wrappers
+            ),
+        ),
+    ]
+    for about, cases in CASES.items():
+        rows = ((case.name, *(_cell(results[case.name][wrapper.name]) for wrapper in wrappers)) for case in cases)
+        parts += [f"### {about}", _table((about, *(wrapper.name for wrapper in wrappers)), rows)]
+    known = (case for cases in CASES.values() for case in cases if case.differs)
+    parts += ["### Where Capsula's row is not kept", "\n".join(f"- {case.name}: {case.differs}." for case in known)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(told: str) -> str:
+    return "✓" if told == _KEPT else told
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
+
+
+def _version(wrapper: Wrapper) -> str:
+    told = subprocess.run(
+        wrapper.version, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True
+    ).stdout
+    words = [word.removeprefix("v") for word in told.splitlines()[0].split()]
+    return next(word for word in words if word[:1].isdigit())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
