@@ -11,8 +11,8 @@ import sys
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
-from attrs import frozen
 from returns.result import Failure, Result, Success, safe
 
 from capsula import probes
@@ -62,8 +62,7 @@ def _parsed(text: bytes) -> Json:
     return parsed
 
 
-@frozen
-class _Machine:
+class _Machine(NamedTuple):
     """What an answer holds for, and the clock of the moment."""
 
     key: str

@@ -7,9 +7,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from attrs import frozen
 from returns.result import Failure, Result, Success, safe
 
 from capsula.core.cache import cache as cache_of
@@ -36,8 +35,7 @@ _Holder: TypeAlias = "Callable[[Path], Result[Repository, Fault]]"
 """What answers with the repository that holds a folder."""
 
 
-@frozen
-class _Ground:
+class _Ground(NamedTuple):
     """Where files are looked for, and what is never looked at."""
 
     root: Path

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from attrs import frozen
 from returns.result import Failure, Success
 
 from capsula.core.config import Config
@@ -38,8 +37,7 @@ class State(NamedTuple):
     changed: int
 
 
-@frozen
-class Glance:
+class Glance(NamedTuple):
     """What the files below a root looked like at a moment."""
 
     files: Mapping[str, State]

@@ -7,9 +7,8 @@ from errno import EAGAIN
 from io import FileIO
 from pathlib import Path
 from time import time_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from attrs import frozen
 from returns.result import Failure, Success
 
 from capsula.core.fault import Fault, Json, fault_of
@@ -24,8 +23,7 @@ _CHUNK = 256 * 1024
 _WITHOUT_WAITING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
-@frozen
-class FileFacts:
+class FileFacts(NamedTuple):
     """The facts of a file that is not kept."""
 
     hash_algorithm: HashAlgorithm | None

@@ -5,9 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import dropwhile
 from pathlib import Path
-from typing import Literal, TypeAlias
-
-from attrs import frozen
+from typing import Literal, NamedTuple, TypeAlias
 
 from capsula.core.config import Surroundings
 
@@ -15,8 +13,7 @@ How: TypeAlias = Literal["own", "command", "shebang", "virtual environment", "pa
 """Why this one: Capsula runs in it, the command or its script names it, it is active, it is the first on the path."""
 
 
-@frozen
-class Interpreter:
+class Interpreter(NamedTuple):
     """An interpreter as it would be called (links of virtual environments not followed), and its isolating flags."""
 
     program: str

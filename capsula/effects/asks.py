@@ -11,8 +11,8 @@ from pathlib import Path
 from subprocess import DEVNULL, Popen, TimeoutExpired
 from time import monotonic
 from types import TracebackType
+from typing import NamedTuple
 
-from attrs import frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.ask import Ask
@@ -25,8 +25,7 @@ _GRACE = 1.0
 """Seconds that a killed process has to go; one that hangs in the kernel is left behind."""
 
 
-@frozen
-class Running:
+class Running(NamedTuple):
     """A program that was asked, what it has printed so far, and the moment on the monotonic clock when it is late."""
 
     process: Popen[bytes]

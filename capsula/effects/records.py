@@ -5,8 +5,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from time import time_ns
+from typing import NamedTuple
 
-from attrs import evolve, frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.document import parsed
@@ -19,8 +19,7 @@ FOLDER = ".capsula/records"
 _APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
-@frozen
-class Record:
+class Record(NamedTuple):
     """A value that was recorded, and when: nanoseconds since the epoch."""
 
     time: int
@@ -100,7 +99,7 @@ def _in_order(answers: list[Record | None]) -> Iterator[Record]:
     for each in answers:
         if each is not None:
             latest = max(latest, each.time)
-            yield evolve(each, time=latest)
+            yield each._replace(time=latest)
 
 
 def _time(each: Record) -> int:

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from stat import S_ISREG
+from typing import NamedTuple
 
-from attrs import frozen
 from returns.result import Failure, Result, Success, safe
 
 from capsula.core.config import Config, Surroundings
@@ -24,8 +24,7 @@ TOOL_TABLE = ("tool", "capsula")
 """Keys of the settings in ``pyproject.toml``."""
 
 
-@frozen
-class Found:
+class Found(NamedTuple):
     """A configuration as it stands in a file."""
 
     file: Path
@@ -134,8 +133,7 @@ def _top(directory: Path) -> Path:
     return next((top for top in (directory, *directory.parents) if os.path.lexists(top / ".git")), directory)
 
 
-@frozen
-class _Content:
+class _Content(NamedTuple):
     data: bytes
     owners: frozenset[int]
 

@@ -7,8 +7,9 @@ from datetime import datetime
 from os import SEEK_END
 from pathlib import Path
 from time import perf_counter
+from typing import NamedTuple
 
-from attrs import evolve, frozen
+from attrs import evolve
 from returns.result import Failure, Success
 
 from capsula.collectors.outputs import glance
@@ -35,8 +36,7 @@ REFUSED = 125
 INTERRUPTED = 128 + signal.SIGINT
 
 
-@frozen
-class Origin:
+class Origin(NamedTuple):
     """A recorded run that is repeated."""
 
     id: str
@@ -46,8 +46,7 @@ class Origin:
     """The seed that was drawn for it."""
 
 
-@frozen
-class Monitored:
+class Monitored(NamedTuple):
     """A command that was run, or refused, and what was kept of it."""
 
     outcome: Outcome | None

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import NamedTuple
 
-from attrs import evolve, frozen
+from attrs import evolve
 from returns.result import Result, Success
 
 from capsula.collectors import outputs
@@ -28,8 +29,7 @@ OPEN = "open"
 """The status of what no process is bound to: it stays so until somebody finishes it, whatever happens meanwhile."""
 
 
-@frozen
-class Run:
+class Run(NamedTuple):
     """What is to be run: under which config, as which items, and the header of its capsule."""
 
     config: Config
@@ -37,8 +37,7 @@ class Run:
     header: Header
 
 
-@frozen
-class Ending:
+class Ending(NamedTuple):
     """How a run ended: when (aware), after how many seconds, in which state, and what else is known of it."""
 
     moment: datetime
