@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from property_tests.test_patches import CONTENTS, NAMES, OPERATIONS, Operation, _perform
@@ -18,6 +18,11 @@ MORE_OPERATIONS = [*OPERATIONS, "hide", "convert", "directory", "nested", "commi
 @given(
     st.dictionaries(NAMES, CONTENTS, max_size=6),
     st.lists(st.tuples(st.sampled_from(MORE_OPERATIONS), NAMES, NAMES, CONTENTS), max_size=12),
+)
+@example({"a": b"x"}, [("stage", "a", "a", b""), ("hide", "a", "a", b"")])
+@example(
+    {"a": b"x"},
+    [("commit", "a", "a", b""), ("write", "d", "d", b"y"), *[(it, "d", "d", b"") for it in ("stage", "hide")]],
 )
 def test_every_file_is_restored_or_told(files: dict[str, bytes], operations: list[Operation]) -> None:
     with TemporaryDirectory() as directory:

@@ -186,7 +186,8 @@ def _of_repository(repository: pygit2.Repository, seen: _Seen, place: _Place) ->
         clean.pop(path, None)
 
     def in_head(path: bytes) -> tuple[int, bytes] | None:
-        known = None if path in seen.staged else index.files.get(path)
+        # What is staged of a hidden file, libgit2 does not tell.
+        known = None if path in seen.staged or path in index.hidden else index.files.get(path)
         return known[:2] if known else _entry(tree, path)
 
     cleared = place.cleared
