@@ -88,6 +88,7 @@ def assessed(there: Context, here: Context, wanted: Sequence[str] = CAUSES) -> A
     aspects = (
         _aspect(name, tuple(found.get(name, ())), tuple(dict.fromkeys(unknown.get(name, ()))), sides)
         for name in dict.fromkeys(names)
+        if name in found or name in unknown or not sides.are_empty(_PLACES.get(name, ((name,),)))
     )
     return Assessment(tuple(aspects), tuple(found.get(_COSMETIC, ())))
 
@@ -131,6 +132,11 @@ class _Sides:
     def both_tell(self, place: KeyPath) -> bool:
         """Tell whether something stands at a place on both sides."""
         return bool(part(self.one, place)) and bool(part(self.other, place))
+
+    def are_empty(self, places: Iterable[KeyPath]) -> bool:
+        """Tell whether both sides say that there is nothing to compare at any of these places."""
+        told = [part(side, place) for side in (self.one, self.other) for place in places]
+        return {} in told and not any(told)
 
     def aspect(self, difference: Difference) -> str:
         """Return what a difference is about; ``cosmetic`` if no result comes from it."""
@@ -198,7 +204,6 @@ _TELLING = ("head", "overlay", "deleted")
 _TOLD_BETTER = {"git": "source", "platform": "system", "environment_variables": "environment"}
 _NOT_RECORDED = "it was not recorded"
 _NOT_CAPTURED = "it is not captured here"
-_NONE = "there is none that is known"
 
 
 def _aspect(name: str, found: tuple[Difference, ...], reasons: tuple[str, ...], sides: _Sides) -> Aspect:
@@ -216,8 +221,6 @@ def _aspect(name: str, found: tuple[Difference, ...], reasons: tuple[str, ...], 
 
 
 def _why_untold(places: Sequence[KeyPath], sides: _Sides) -> str:
-    if any(part(side, place) == {} for side in (sides.one, sides.other) for place in places):
-        return _NONE
     if not any(part(sides.one, place) for place in places):
         fault = next(filter(None, (_covering(sides.there.faults, place) for place in places)), None)
         return f"it was not learned: {fault}" if fault else _NOT_RECORDED
