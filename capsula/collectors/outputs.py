@@ -3,16 +3,19 @@
 import os
 import stat
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from returns.result import Failure, Success
 
 from capsula.core.config import Config
+from capsula.core.content import reading
 from capsula.core.digest import file_facts
 from capsula.core.effect import Keep
 from capsula.core.fault import Fault
 from capsula.core.fragment import Answer, Fragment, gather, joined
+from capsula.core.withholding import NAMED, Withholding
 
 MOST_FILES = 50_000
 """Files that are looked at; a root that holds more is not searched."""
@@ -59,7 +62,8 @@ def collect(config: Config, before: Glance, declared: Collection[Path]) -> Answe
     """Return the files that are new, changed or removed since a glance, but for those that are declared.
 
     The smaller ones are kept below ``.capsula/outputs`` as far as there is room, so that a later run can be compared
-    with this one; of the others the hash is told, or of very large ones the size.
+    with this one, unless they look like secrets, or have one in the beginning that is searched of all of them together;
+    of the others the hash is told, or of very large ones the size.
     """
     after = glance(config)
     if not (before.whole and after.whole):
@@ -73,12 +77,34 @@ def collect(config: Config, before: Glance, declared: Collection[Path]) -> Answe
     removed = sorted(before.files.keys() - after.files.keys() - known)
     sizes = {path: after.files[path].size for path in written}
     kept = _fitting(sizes, config.settings.monitor.output_limit)
+    searched = _fitting(sizes, config.settings.discretion.scan_limit)
+    withheld = _withheld(kept, searched, config)
     hashed = kept | _fitting(sizes, config.settings.monitor.output_limit * _HASHED_MORE)
     answers = {
-        path: _described(path, "changed" if path in before.files else "new", config.root, kept, hashed)
+        path: _described(path, "changed" if path in before.files else "new", config.root, kept - {*withheld}, hashed)
         for path in written
     }
+    for path, why in withheld.items():
+        answers[path] = answers[path].map(partial(joined, Fragment({"withheld": why})))
     return Success(gather({**answers, **{path: Success(Fragment({"change": "removed"})) for path in removed}}))
+
+
+def _withheld(kept: set[str], searched: set[str], config: Config) -> dict[str, str]:
+    """Return which of the files that there is room for must not be kept, and why."""
+    withholding = Withholding(config.settings.discretion, config.settings.capture.source)
+    whys = {os.fsdecode(path): NAMED for path in withholding.named([os.fsencode(path) for path in kept])}
+    for path in kept & searched:
+        why = _why(path, config.root, withholding)
+        whys |= {path: why} if why else {}
+    return whys
+
+
+def _why(path: str, root: Path, withholding: Withholding) -> str | None:
+    try:
+        with reading(os.fsencode(root / path)) as content:
+            return withholding.why(os.fsencode(path), content)
+    except OSError:  # it will be told by whoever keeps it
+        return None
 
 
 def _described(path: str, change: str, root: Path, kept: Collection[str], hashed: Collection[str]) -> Answer:

@@ -16,8 +16,8 @@ DIGITS = 16
 
 _MARK = re.compile(rf"\[redacted ([a-z-]+)(?: [0-9a-f]{{{DIGITS}}})?\]")
 
-_DIGESTS = ("environment", "digests")
-"""Where a document holds digests by the names of variables: they tell no value."""
+_DIGESTS: frozenset[KeyPath] = frozenset({("environment", "digests"), ("seals",)})
+"""Where a document holds digests by the names of variables or files: they tell no value."""
 _VARIABLES: frozenset[KeyPath] = frozenset({("environment_variables",), ("environment", "values")})
 _SETTING = re.compile(r"(?P<name>-{0,2}[A-Za-z_][\w.-]*=)(?P<value>.+)", re.DOTALL)
 
@@ -90,7 +90,7 @@ class Redaction:
         if isinstance(value, str):
             return dirty.get(value, value)
         if isinstance(value, Mapping):
-            if place[-2:] == _DIGESTS:
+            if not _DIGESTS.isdisjoint((place[-1:], place[-2:])):
                 return value
             return {dirty.get(key, key): self._member(key, part, dirty, place) for key, part in value.items()}
         if isinstance(value, Sequence):

@@ -45,7 +45,7 @@ class SourceSettings:
     withhold: tuple[str, ...] = ()
     """Globs of further files that are listed, never kept."""
     keep: tuple[str, ...] = ()
-    """Globs of files that are kept although their names look like those of secrets."""
+    """Globs of files that are kept although their names look like those of secrets, or hold one."""
 
 
 @frozen
@@ -116,7 +116,8 @@ class DiscretionSettings:
     allow: tuple[str, ...] = ()
     """Names of variables, parameters and options whose values are no secrets, whatever the names look like."""
     scan_limit: int = 16 * MIB
-    """Bytes at the beginning of each stream that are searched; what comes after them is kept as it is."""
+    """Bytes at the beginning of each stream that are searched, and of the files that a command has written; what comes
+    after them is kept as it is."""
 
     def watches(self, rule: str) -> bool:
         """Tell whether a rule is followed."""

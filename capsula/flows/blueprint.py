@@ -11,6 +11,7 @@ from returns.result import Failure, Result, Success
 import capsula
 from capsula.core.cache import cache
 from capsula.core.config import Config, Surroundings
+from capsula.core.content import content
 from capsula.core.document import Document
 from capsula.core.fault import Fault, Json
 from capsula.core.redaction import is_redacted
@@ -29,6 +30,7 @@ from capsula.flows.inspect import Inspected, part
 from capsula.flows.recorded_source import UNRECORDED as UNTRACKED
 from capsula.flows.recorded_source import recorded_source
 from capsula.flows.run import AFTER, BEFORE
+from capsula.flows.seals import is_unsealed
 from capsula.restorers import building, command, python_packages, variables
 from capsula.restorers.building import Prospect
 from capsula.restorers.python_packages import Own, Recipe
@@ -107,6 +109,10 @@ class Blueprint:
             return {}
         own = {Path(executable).parent: environment / "bin"} if prefix != above else {}
         return {**own, Path(executable): environment / "bin" / "python"}
+
+    def is_unsealed(self, path: str, sha256: str) -> bool | None:
+        """Tell whether a file has the content of the one that was withheld at a path; none if nothing tells."""
+        return is_unsealed(path, sha256, self.source, self.vault) if self.is_own else None
 
     @property
     def outermost(self) -> str:
@@ -215,7 +221,7 @@ def _source_steps(it: Blueprint, wish: Wish) -> list[Step]:
     for name, place, tree in (inner for top in tops for inner in _with_nested(*top)):
         steps.append(_source_step(name, tree, wish))
         missed = (*_rows(tree.get("withheld")), *_rows(tree.get("left_out")))
-        steps += (_missed_step(row, os.path.normpath(f"{place}/{row.get('path')}"), tree, wish) for row in missed)
+        steps += (_missed_step(row, os.path.normpath(f"{place}/{row.get('path')}"), tree, it, wish) for row in missed)
         ignored = [str(row.get("path")) for row in _rows(tree.get("ignored"))]
         if ignored:
             why = "what git ignores is no source; declare in [capture.files] what the run reads of it"
@@ -279,9 +285,13 @@ def _is_here(tree: Mapping[str, Json]) -> bool:
     return holds(str(tree.get("repository") or ""), str(tree.get("head") or ""))
 
 
-def _missed_step(row: Mapping[str, Json], path: str, tree: Mapping[str, Json], wish: Wish) -> Step:
-    if path in wish.inputs:
-        return Step(Phase.INPUTS, f"provide {path}", "approximate", f"from {wish.inputs[path]}, as you say")
+def _missed_step(row: Mapping[str, Json], path: str, tree: Mapping[str, Json], it: Blueprint, wish: Wish) -> Step:
+    given = wish.inputs.get(path)
+    if given is not None:
+        sums = content(os.fsencode(given.resolve())).map(lambda known: known.sha256)
+        if it.is_unsealed(path, sums.value_or("")):
+            return Step(Phase.INPUTS, f"provide {path}", details=(f"from {given}, which is what it was",))
+        return Step(Phase.INPUTS, f"provide {path}", "approximate", f"from {given}, as you say")
     if row.get("committed") is True:
         commit, remotes = f"the commit {str(tree.get('head'))[:7]}", " or ".join(_texts(tree.get("remotes")))
         if _is_here(tree):

@@ -75,7 +75,7 @@ _STARTER = """\
 #source.file-limit = 52428800
 #source.total-limit = 209715200
 
-# Globs of further files that are never kept, and of files that are, although they are named like secrets.
+# Globs of further files that are never kept, and of files that are, although they look like secrets.
 #source.withhold = ["private/**"]
 #source.keep = ["tests/data/*.key"]
 
@@ -121,7 +121,7 @@ _STARTER = """\
 # Rules by which secrets are told; all are followed that are not turned off.
 #rules.jwt = false
 
-# Bytes at the beginning of each output stream that are searched for secrets.
+# Bytes at the beginning of each output stream that are searched for secrets, and of the files written.
 #scan-limit = 16777216
 """
 

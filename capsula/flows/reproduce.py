@@ -187,7 +187,7 @@ def _furnished(it: Blueprint, wish: Wish, place: Path, root: Path) -> Result[Wor
     declared = {each.path for each in it.inputs}
     answers: tuple[Result[Suspect | None, Fault], ...] = (
         *(_provided(each, it, wish, place, root) for each in it.inputs),
-        *(_given(path, wish, place, root) for path in wish.inputs if path not in declared),
+        *(_given(path, it, wish, place, root) for path in wish.inputs if path not in declared),
         *(cleared(root / path, place).map(lambda _: None) for path in it.moved),
     )
     refused = [answer.failure().message for answer in answers if not isinstance(answer, Success)]
@@ -196,8 +196,17 @@ def _furnished(it: Blueprint, wish: Wish, place: Path, root: Path) -> Result[Wor
     return Success(Workspace(place, root, tuple(filter(None, (answer.unwrap() for answer in answers)))))
 
 
-def _given(path: str, wish: Wish, place: Path, root: Path) -> Result[Suspect | None, Fault]:
-    return provided(wish.inputs[path], root / path, place).map(lambda _: Suspect("inputs", f"{path} is as you gave it"))
+def _given(path: str, it: Blueprint, wish: Wish, place: Path, root: Path) -> Result[Suspect | None, Fault]:
+    """Put a file that the capsule does not hold where it was; answer in what it is not known to be what it was."""
+    return provided(wish.inputs[path], root / path, place, "sha256").map(
+        lambda digest: _suspect_given(path, it.is_unsealed(path, digest or ""))
+    )
+
+
+def _suspect_given(path: str, is_same: bool | None) -> Suspect | None:
+    if is_same:
+        return None
+    return Suspect("inputs", f"{path} is as you gave it" if is_same is None else f"{path} has other content than then")
 
 
 def _provided(each: Input, it: Blueprint, wish: Wish, place: Path, root: Path) -> Result[Suspect | None, Fault]:

@@ -28,6 +28,9 @@ def test_a_document_keeps_all_but_its_secrets() -> None:
         "environment": {"digests": {"API_TOKEN": "5d41402a"}, "values": {"KEY": "swordfish", "LANG": "C"}},
         "remote": "https://me:hunter2@host/x",
         "odd": "password=hunter2 \udcff",
+        "source": {
+            "x": {"seals": {"my.token": "5d41402a"}, "withheld": [{"path": "a", "reason": "secret: private-key"}]}
+        },
         "hunter2 is no secret": [None, True, 1.5, "hunter2"],
     }
 

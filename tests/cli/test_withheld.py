@@ -1,0 +1,106 @@
+"""Files with secrets, planted wherever Capsula keeps what nobody named, are found in no file of the vault."""
+
+import json
+import sys
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.canaries import CANARIES
+from tests.repositories import commit, git, repository, write
+from tests.running import PLAIN, capsula, document, only_capsule
+
+TEXTS = {rule: text.format(secret).encode() + b"\n" for rule, (text, secret) in CANARIES.items()}
+SECRETS = {rule: secret.strip().splitlines()[0].encode() for rule, (_, secret) in CANARIES.items()}
+PASSWORD = b"canary-in-a-private-place"
+PRIVATE = (".env", "id_rsa", ".netrc", ".pypirc", "credentials.json", "keys/server.pem", "prod.env")
+
+
+def test_secrets_in_files_that_nobody_named_are_kept_nowhere(tmp_path: Path) -> None:
+    every, some = b"".join(TEXTS.values()), TEXTS["github"]
+    lines = b"".join(b"%d\n" % number for number in range(20))
+    root = repository(tmp_path / "root", {f"{rule}.ini": b"[x]\n" + text for rule, text in TEXTS.items()})
+    write(root, dict.fromkeys(("staged.yaml", "unstaged.yaml", "both.yaml", "image.bin", "tracked.env"), lines))
+    write(root, {"capsula.toml": PLAIN.replace("include-source = false\n", "").encode(), "removed.yaml": every})
+    commit(root, "say " + some.decode())
+    write(root, {"staged.yaml": lines + every, "both.yaml": every + lines, "image.bin": bytes(99) + every})
+    git(root, "add", "--all")
+    write(root, {"unstaged.yaml": lines + every, "both.yaml": lines, "tracked.env": PASSWORD, "new.toml": every})
+    write(root, dict.fromkeys(PRIVATE, PASSWORD))
+    (root / "removed.yaml").unlink()
+    program = "import shutil; shutil.copy('new.toml', 'out.json'); shutil.copy('.env', 'out.env')"
+
+    ended = capsula("monitor", sys.executable, "-c", program, cwd=root)
+
+    assert (ended.returncode, ended.stdout) == (0, "")
+    held = inflated(root / "vault")
+    assert {rule for rule, secret in SECRETS.items() if secret in held} == set()
+    assert PASSWORD not in held
+    assert leaked(ended.stderr) == set()
+    outputs = document(only_capsule(root), "post-run-info.json")["outputs"]
+    assert {path: it["withheld"] for path, it in outputs.items()} == {
+        "out.env": "looks like a secret",
+        "out.json": f"secret: {next(iter(TEXTS))}",
+    }
+
+
+def test_a_file_that_was_named_is_kept_as_it_is_and_check_tells(tmp_path: Path) -> None:
+    files = '[capture.files]\n"config.ini" = { copy = true }\n'
+    write(tmp_path, {"capsula.toml": (PLAIN + files).encode(), "config.ini": TEXTS["github"]})
+
+    capsula("capture", cwd=tmp_path)
+    checked = capsula("check", "--secrets", cwd=tmp_path)
+
+    capsule = only_capsule(tmp_path)
+    assert (capsule / "config.ini").read_bytes() == TEXTS["github"]
+    assert (checked.returncode, checked.stdout.splitlines()[0]) == (1, f"{capsule.name}/config.ini: line 1: github")
+
+
+@pytest.mark.parametrize(
+    ("given", "status", "suspects"),
+    [
+        (None, 4, []),
+        (TEXTS["github"], 0, []),
+        (b"other\n", 1, [{"facet": "inputs", "reason": "d/key.py has other content than then"}]),
+    ],
+)
+def test_a_withheld_file_is_needed_and_known_again(
+    given: bytes | None, status: int, suspects: list[object], tmp_path: Path
+) -> None:
+    files = {"main.py": b"print(len(open('d/key.py').read()))\n", "capsula.toml": b"[capture]\ninclude-cpu = false\n"}
+    root = repository(tmp_path / "root", files)
+    write(root, {"d/key.py": TEXTS["github"]})
+    assert capsula("monitor", sys.executable, "main.py", cwd=root).stderr == ""
+    (root / "d/key.py").unlink()
+    (tmp_path / "given").write_bytes(given or b"")
+    words = ("--input", f"d/key.py={tmp_path / 'given'}") if given else ()
+
+    done = capsula("reproduce", "--no-rebuild", "--json", *words, cwd=root, XDG_CACHE_HOME=str(tmp_path / "cache"))
+
+    assert done.returncode == status, done.stdout
+    if given:
+        assert json.loads(done.stdout)["context"]["suspects"] == suspects
+
+
+def leaked(said: str) -> set[str]:
+    return {rule for rule, secret in SECRETS.items() if secret.decode() in said}
+
+
+def inflated(folder: Path) -> bytes:
+    """Return all that is below a folder, and what is compressed in it as it was before."""
+    contents = (file.read_bytes() for file in sorted(folder.rglob("*")) if file.is_file())
+    return b"\0".join(part for content in contents for part in _streams(content))
+
+
+def _streams(data: bytes) -> Iterator[bytes]:
+    yield data
+    starts = (b"\x1f\x8b", b"x\x01", b"x\x9c")
+    for place in range(len(data)):
+        if data.startswith(starts, place):
+            inflater = zlib.decompressobj(47)
+            try:
+                yield inflater.decompress(data[place:])
+            except zlib.error:
+                continue
