@@ -118,9 +118,12 @@ def held(directory: Path) -> tuple[str, ...]:
 def kept(directory: Path, facts: Json) -> Path | None:
     """Return where a capsule keeps a file; none if it does not, or if its document, which may be anybody's, lies."""
     place = part(facts, "kept_as")
-    if not isinstance(place, str) or "\0" in place:
+    if not isinstance(place, str):
         return None
-    real = Path(os.path.realpath(directory / place))
+    try:
+        real = Path(os.path.realpath(directory / place))
+    except ValueError:  # a NUL, or what stands for no byte: no file has such a name
+        return None
     is_inside = real.is_relative_to(os.path.realpath(directory)) and real.is_file()
     return directory / place if is_inside else None
 
