@@ -26,6 +26,20 @@ def test_a_command_cannot_tell(tmp_path: Path, case: Case) -> None:
     assert wrapped == bare
 
 
+@pytest.mark.parametrize(
+    "name",
+    ["bytes of both streams", "SIGTERM to it alone", "SIGTERM to it and its group", "Ctrl-Z and fg", "a resize"],
+)
+def test_nor_can_it_through_two_of_us(tmp_path: Path, name: str) -> None:
+    (tmp_path / "capsula.toml").write_text(PLAIN)
+    (case,) = (case for case in ALL if case.name == name)
+
+    bare = seen(case, (), _fresh(tmp_path / "work"))
+    wrapped = seen(case, CAPSULA * 2, _fresh(tmp_path / "work"))
+
+    assert wrapped == bare
+
+
 @pytest.mark.parametrize("case", [case for case in ALL if case.differs], ids=lambda case: case.name)
 def test_what_a_command_can_tell_is_known(tmp_path: Path, case: Case) -> None:
     (tmp_path / "capsula.toml").write_text(PLAIN)
