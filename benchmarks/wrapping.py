@@ -78,12 +78,14 @@ def main() -> int:
 
 def _told(case: Case, wrapper: Wrapper, scratch: Path) -> str:
     """Return in a word or two how a wrapper keeps a case."""
-    bare = seen(case, (), _place(scratch))
-    place = _place(scratch)
-    for words in wrapper.setup:
-        subprocess.run(words, cwd=place, capture_output=True, check=True)
+    model = scratch / wrapper.name
+    if not model.exists():
+        model.mkdir()
+        for words in wrapper.setup:
+            subprocess.run(words, cwd=model, capture_output=True, check=True)
+    bare = seen(case, (), _place(scratch, model))
     try:
-        wrapped = seen(case, wrapper.words, place, _PATIENCE)
+        wrapped = seen(case, wrapper.words, _place(scratch, model), _PATIENCE)
     except (AssertionError, subprocess.TimeoutExpired) as error:
         told = "hangs" if isinstance(error, subprocess.TimeoutExpired) else "does not get there"
     else:
@@ -92,13 +94,12 @@ def _told(case: Case, wrapper: Wrapper, scratch: Path) -> str:
     return told
 
 
-def _place(scratch: Path) -> Path:
-    """Return a fresh directory, always the same."""
+def _place(scratch: Path, model: Path) -> Path:
+    """Return a fresh copy of a directory, always at the same place."""
     (scratch / "capsula.toml").write_text(PLAIN)
     place = scratch / "work"
     shutil.rmtree(place, ignore_errors=True)
-    place.mkdir()
-    return place
+    return shutil.copytree(model, place, symlinks=True)
 
 
 def _difference(bare: Seen, wrapped: Seen) -> str:
