@@ -1,5 +1,6 @@
 """Configurations that somebody else wrote: each name that would lead out of its place is refused, with its place."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from capsula.core.config import Surroundings
 from capsula.core.strict import MOST_TOLD
 from capsula.flows.load import LARGEST, load
-from tests.repositories import tree
+from tests.repositories import git, repository, tree
 from tests.running import PLAIN, capsula
 
 NAMES = {
@@ -77,6 +78,26 @@ def test_a_vault_around_the_root_or_of_no_name_is_refused(vault: str, tmp_path: 
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert done.stderr.startswith("capsula: capsula.toml: vault-directory: ")
     assert list(tree(tmp_path)) == ["root/capsula.toml"]
+
+
+@pytest.mark.parametrize("link", ["vault", "data"])
+def test_a_link_that_came_with_a_repository_is_not_followed_to_a_vault(link: str, tmp_path: Path) -> None:
+    (tmp_path / "private").mkdir(mode=0o700)
+    toml = PLAIN if link == "vault" else f"vault-directory = 'data/vault'\n{PLAIN}"
+    origin = repository(tmp_path / "origin", {"capsula.toml": toml.encode()})
+    (origin / link).symlink_to("../private")
+    git(origin, "add", "--all")
+    git(origin, "commit", "--quiet", "--message=.")
+    git(tmp_path, "clone", "--quiet", os.fspath(origin), "root")
+    root = tmp_path / "root"
+
+    captured = capsula("capture", cwd=root)
+    monitored = capsula("monitor", "sh", "-c", "exit 3", cwd=root)
+
+    assert (captured.returncode, monitored.returncode) == (1, 3)
+    for told in (captured.stderr, monitored.stderr):
+        assert (told.count("\n"), f"{root / link} is a link that git tracks" in told) == (1, True)
+    assert os.listdir(tmp_path / "private") == []
 
 
 MANY = 20_000

@@ -50,6 +50,15 @@ def tracks(repository: pygit2.Repository, path: Path) -> bool:
     return top is not None and place.is_relative_to(top) and place.relative_to(top) in repository.index
 
 
+def is_tracked(path: Path) -> bool:
+    """Tell whether the repository around the file or link at ``path`` tracks it, as far as that can be read."""
+    held = holder(path.parent)
+    if not isinstance(held, Success):
+        return False
+    known: Result[bool, Exception] = safe(exceptions=TROUBLE)(tracks)(held.unwrap(), path)
+    return known.value_or(False)
+
+
 def top_directory(repository: pygit2.Repository) -> Path | None:
     """Return the top of the work tree, links resolved; none in a bare repository."""
     return Path(repository.workdir).resolve() if repository.workdir else None

@@ -32,6 +32,9 @@ def building(vault: Path, identity: str) -> Result[Path, Fault]:
     builder = _builder()
     aside = vault / OWN / "building" / f"{builder}-{identity}"
     try:
+        flaw = _versioned(aside.parents)
+        if flaw:
+            return Failure(_unsafe(vault, flaw))
         for new in folders(vault):
             synchronised(new.parent)  # once in the life of a vault; each capsule relies on its name
         flaw = _flaw(vault) or _planted(vault, (vault / OWN, aside.parent))
@@ -133,6 +136,16 @@ def _planted(vault: Path, below: Iterable[Path]) -> str | None:
     known = {os.geteuid(), 0, vault.stat().st_uid}
     strange = (folder for folder in below if not _owners(folder) <= known)
     return next((f"{folder} belongs to another user" for folder in strange), None)
+
+
+def _versioned(folders: Iterable[Path]) -> str | None:
+    """Return which of some folders is a link that came with a repository, and may lead anywhere."""
+    links = [folder for folder in folders if folder.is_symlink()]
+    if not links:
+        return None
+    from capsula.core.repository import is_tracked  # which takes its time
+
+    return next((f"{link} is a link that git tracks" for link in links if is_tracked(link)), None)
 
 
 def _owners(folder: Path) -> set[int]:
