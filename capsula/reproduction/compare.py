@@ -35,9 +35,12 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "drawing": (".svg",),
     "page": (".pdf", ".eps", ".ps"),
     "picture": (".png",),
+    "pickled": (".pickle", ".pkl", ".doctree"),
 }  # fmt: skip
 _KIND_OF: Mapping[str, str] = {suffix: kind for kind, suffixes in _KINDS.items() for suffix in suffixes}
-_PACKED = {"array", "archive", "compressed", "picture"}
+_DATABASE = b"SQLite format 3\0"
+"""How the content of a database begins, whatever its name is."""
+_PACKED = {"array", "archive", "compressed", "database", "picture", "pickled"}
 """Kinds in which a path of another length would leave nothing where it should be; their parts are looked into."""
 
 
@@ -135,18 +138,31 @@ def _compared(pair: Pair, terms: Terms) -> Comparison:
 
 
 def _by_kind(pair: Pair, terms: Terms) -> Comparison:
-    suffix = PurePosixPath(pair.name).suffix.lower()
-    if kind := _KIND_OF.get(suffix):
+    if kind := _kind(pair):
         comparator: Comparator = import_module(f"capsula.reproduction.kinds.{kind}").compare
         pair.recorded.seek(0)
         pair.replayed.seek(0)
         return comparator(pair, terms)
-    return foreign(suffix, pair, terms)
+    return foreign(_suffix(pair.name), pair, terms)
+
+
+def _kind(pair: Pair) -> str | None:
+    beginnings = {_beginning(file) for file in (pair.recorded, pair.replayed)}
+    return "database" if beginnings == {_DATABASE} else _KIND_OF.get(_suffix(pair.name))
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix.lower()
+
+
+def _beginning(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read(len(_DATABASE))
 
 
 def _placed(pair: Pair, terms: Terms) -> Pair | None:
     """Return the pair with all places called alike, as if both had been written there; none if no place is named."""
-    if not terms.places.pairs or _KIND_OF.get(PurePosixPath(pair.name).suffix.lower()) in _PACKED:
+    if not terms.places.pairs or _kind(pair) in _PACKED:
         return None
     whole = pair.whole.value_or((b"", b""))
     recorded, replayed = map(terms.places.as_there, whole)

@@ -6,10 +6,12 @@ import json
 import os
 import pickle
 import resource
+import sqlite3
 import struct
 import subprocess
 import sys
 import zlib
+from contextlib import closing
 from hashlib import sha256
 from io import BytesIO
 from itertools import count
@@ -53,6 +55,17 @@ def png(*chunks: tuple[bytes, bytes], size: tuple[int, int] = (2, 2)) -> bytes:
 
 def pixels(rows: bytes, level: int = 6) -> tuple[bytes, bytes]:
     return (b"IDAT", zlib.compress(rows, level))
+
+
+def database(*statements: str, page: int = 4096) -> bytes:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(f"PRAGMA page_size = {page}; CREATE TABLE t (a, b); {'; '.join(statements)}")
+        return connection.serialize()
+
+
+def framed(pickled: bytes) -> bytes:
+    """Return a pickle without the length of its only frame."""
+    return pickled[:2] + pickled[11:]
 
 
 def svg(identity: str, date: str, x: str = "1.5") -> bytes:
@@ -119,6 +132,13 @@ SAMENESS = [
     ("a.png", png(pixels(b"\0\1\3\0\4\4")), png(pixels(b"\2\1\3\3\4\1"))),
     ("a.ipynb", notebook(1), notebook(7)),
     ("a.ipynb", notebook(1), notebook(None)),
+    (".coverage", database("INSERT INTO t VALUES (1, 'x')"), database("INSERT INTO t VALUES (1, 'x')", page=512)),
+    (
+        "a.db",
+        database(),
+        database("INSERT INTO t VALUES (1, 2)", "DELETE FROM t", "CREATE TABLE u (a)", "DROP TABLE u"),
+    ),
+    ("a.pkl", pickle.dumps(["a", 1, 1.5], 4), framed(pickle.dumps(["a", 1, 1.5], 4))),
     (
         "a.ipynb",
         notebook(1, picture=png(pixels(BLACK))),
@@ -227,6 +247,17 @@ DIFFERENCE = [
         "output 1 of cell 1, text/plain.txt: 1 number differs, 1 be",
     ),
     ("a.ipynb", notebook(1), b'{"worksheets": []}', "is no sound notebook"),
+    ("a.db", database("INSERT INTO t VALUES (1, 2)"), database("INSERT INTO t VALUES (1, 3)"), "as a dump: 1 number"),
+    ("a.db", database("INSERT INTO t VALUES (1, X'00')"), database("INSERT INTO t VALUES (1, X'01')"), "as a dump: "),
+    ("a.db", database("INSERT INTO t VALUES (1, 2)"), database("CREATE TABLE u (a)"), "as a dump: line"),
+    ("a.db", database(), database()[:-5000], "is no sound SQLite database"),
+    ("a.db", database(), database()[:100] + bytes(8092), "is no sound SQLite database"),
+    ("a.db", database(), b"none", "its bytes differ"),
+    ("a.pkl", pickle.dumps([1, "x"]), pickle.dumps([2, "x"]), "as a listing: 1 number differs, 1 beyond"),
+    ("a.pkl", pickle.dumps(str), pickle.dumps(int), "as a listing: line"),
+    ("a.pkl", pickle.dumps(1), pickle.dumps(1) + pickle.dumps(2), "as a listing: goes on after line"),
+    ("a.pkl", pickle.dumps([1]), pickle.dumps([1])[:-1], "is no sound pickle"),
+    ("a.pkl", pickle.dumps([1]), b"\xff", "is no sound pickle"),
     ("a.unknown", b"1.0", b"1.00", "its bytes differ"),
     ("a", b"1.0", b"1.00", "its bytes differ"),
 ]
@@ -307,8 +338,10 @@ def test_a_pickle_is_never_loaded(tmp_path: Path) -> None:
 
     comparison = compared_contents(zipped(2020, ("a.npy", recorded)), zipped(2020, ("a.npy", replayed)), "a.npz")
 
+    pickled = compared_contents(pickle.dumps([Trap(), 1]), pickle.dumps([Trap(), 2]), "a.pkl")
     reason = "a.npy: values of dtype |O differ, and are compared by their bytes"
     assert comparison == Comparison(DIFFERENT, "zip", reason)
+    assert (pickled.grade, pickled.judged) == (DIFFERENT, True)
     assert not (tmp_path / "sprung").exists()
 
 

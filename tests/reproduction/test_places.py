@@ -1,5 +1,6 @@
 """Places: what a replay wrote where its directory is another one."""
 
+import pickle
 from hashlib import sha256
 from pathlib import Path
 
@@ -31,6 +32,14 @@ def test_the_directory_a_run_was_in_is_none_of_its_results(name: str, recorded: 
 
     assert comparison == Comparison(Grade.EQUIVALENT, "bytes", BUT_FOR_THAT)
     assert compared_contents(recorded, replayed, name).grade is Grade.DIFFERENT
+
+
+def test_the_directory_is_none_of_the_content_of_what_is_packed_either() -> None:
+    recorded, replayed = (pickle.dumps({"name": str(place / "a"), "x": 1.5}) for place in (THERE, HERE))
+
+    comparison = compared_contents(recorded, replayed, "a.pickle", places=PLACES)
+
+    assert comparison == Comparison(Grade.EQUIVALENT, "pickle", f"as a listing: {BUT_FOR_THAT}")
 
 
 def test_of_more_than_the_directory_only_the_rest_is_told() -> None:
