@@ -116,10 +116,13 @@ def _indented(text: str) -> str:
 
 def _discreet(text: str) -> str:
     """Return the text without secrets: what is told may come from older capsules, and from this environment."""
-    if not text.startswith("{"):
+    try:
+        facts = json.loads(text) if text.startswith("{") else None
+    except (ValueError, RecursionError):  # a name may begin so as well
+        facts = None
+    if facts is None:
         return Redaction().text(text)
-    facts = json.loads(text)  # by their keys, digests are told from what they are of
-    discreet = Redaction().json(facts)
+    discreet = Redaction().json(facts)  # by their keys, digests are told from what they are of
     return text if discreet == facts else json.dumps(discreet, indent=4)
 
 

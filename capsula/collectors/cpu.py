@@ -56,7 +56,7 @@ def _some(facts: Json) -> Result[dict[str, Json], Fault]:
     return Failure(Fault("unexpected", "py-cpuinfo learned nothing about the CPU"))
 
 
-@safe(exceptions=(ValueError,))
+@safe(exceptions=(ValueError, RecursionError))
 def _parsed(text: bytes) -> Json:
     parsed: Json = json.loads(text)
     return parsed

@@ -103,7 +103,7 @@ def _report(answer: bytes) -> Result[Report, Fault]:
     return Failure(Fault("unexpected", "what was asked did not answer as a Python interpreter does"))
 
 
-@safe(exceptions=(ValueError,))
+@safe(exceptions=(ValueError, RecursionError))
 def _parsed(told: bytes) -> Report:
     report: Report = json.loads(told)
     return report
@@ -152,7 +152,8 @@ _WITHOUT_EFFECT = frozenset({"PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES", 
 def _remembered(asked: Interpreter, config: Config) -> Report | None:
     """Return what the interpreter answered before, if all that it read then is as it was."""
     file = _answer_file(asked, config)
-    read: Result[object, Exception] = safe(exceptions=(ValueError,))(json.loads)(own(file) if file else b"null")
+    told = own(file) if file else b"null"
+    read: Result[object, Exception] = safe(exceptions=(ValueError, RecursionError))(json.loads)(told)
     match read.value_or(None):
         case {"key": key, "stamps": dict(stamps), "report": dict(report)}:
             if key == _key(asked, config) and stamps == _stamps(stamps):
@@ -272,7 +273,7 @@ def _origin(direct_url: str) -> Result[dict[str, Json], Fault]:
     return _structured(direct_url).alt(lambda error: Fault("unexpected", f"direct_url.json is none: {error!r}"))
 
 
-@safe(exceptions=(ValueError, LookupError, TypeError, AttributeError))
+@safe(exceptions=(ValueError, LookupError, TypeError, AttributeError, RecursionError))
 def _structured(direct_url: str) -> dict[str, Json]:
     """Return what a ``direct_url.json`` says, flat; secrets in the URL are left out."""
     origin = json.loads(direct_url)

@@ -329,7 +329,7 @@ def _whole(directory: Path, base: Found) -> Environment | None:
         differing = tuple(Difference(**each) for each in told["differences"])
         is_same = told["stamp"] == stamp(directory, MARK)
         os.utime(descriptor)  # used just now
-    except (OSError, ValueError, TypeError, LookupError):  # being removed, or none of ours
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):  # being removed, or none of ours
         return None
     if not is_same or not os.access(directory / "bin" / "python", os.X_OK):
         return None

@@ -96,7 +96,7 @@ def _conda(environ: Mapping[str, str], home: Path) -> Iterator[Path]:
     yield from (home / name for name in ("miniconda3", "miniforge3", "anaconda3", "mambaforge", "micromamba", ".conda"))
 
 
-@safe(exceptions=(ValueError, TypeError))
+@safe(exceptions=(ValueError, TypeError, LookupError, RecursionError))
 def _parsed(answer: bytes) -> Found:
     program, version, implementation, flags, platform, build, brings_pip = json.loads(answer.splitlines()[-1])
     return Found(program, Python(version, implementation, flags, platform, build), brings_pip=bool(brings_pip))

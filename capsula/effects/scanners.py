@@ -48,7 +48,7 @@ def asked(name: str, program: str, directory: Path) -> Result[Scanned, Fault]:
         report: Json = json.loads(ended.stdout or b"null")
     except OSError as error:
         return Failure(fault_of(error, name))
-    except (SubprocessError, ValueError) as error:
+    except (SubprocessError, ValueError, RecursionError) as error:
         return Failure(Fault("unread", f"{name}: {type(error).__name__}"))
     return Success(tuple(_found(reading(report), directory)))
 

@@ -117,7 +117,7 @@ def remembered(memory: str) -> "dict[str, list[str]]":
         with open(memory, "rb") as content:
             ours = os.fstat(content.fileno()).st_uid == os.geteuid()
             known = json.loads(content.read().decode("utf-8")) if ours else {}
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return known if isinstance(known, dict) and all(map(is_pair, known.values())) else {}
 
@@ -152,7 +152,7 @@ def is_editable(direct_url: str) -> bool:
     """Return whether a ``direct_url.json`` says so."""
     try:
         return bool(direct_url) and json.loads(direct_url)["dir_info"]["editable"] is True
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, RecursionError):
         return False
 
 

@@ -187,6 +187,13 @@ def test_a_vault_that_cannot_be_listed_is_an_error(tmp_path: Path) -> None:
     assert said(show, tmp_path).status == 1
 
 
+def test_a_name_that_begins_as_json_does_is_no_json(tmp_path: Path) -> None:
+    (tmp_path / "vault" / "{a").mkdir(parents=True)
+    (tmp_path / "vault" / "{a" / "context.json").write_text("broken")
+
+    assert said(listing, tmp_path, "--names") == Said(0, "{a\n", "")
+
+
 def test_a_mistaken_configuration_is_told(tmp_path: Path) -> None:
     (tmp_path / "capsula.toml").write_text("odd = 1\n")
 
