@@ -20,10 +20,10 @@ class Cleared:
     def holds(self, path: bytes, identity: bytes) -> bool:
         """Tell whether a content was cleared, by the id that git has for it."""
         token = self.withholding.token(path, identity)
-        if token not in self._before and token not in self._met:
-            return False
-        self._met.add(token)
-        return True
+        is_cleared = token in self._before or token in self._met
+        if is_cleared:
+            self._met.add(token)
+        return is_cleared
 
     def add(self, path: bytes, identity: bytes) -> None:
         """Remember that a content is cleared."""

@@ -44,7 +44,7 @@ class Withholding:
         """Return why a file is withheld for what is in it, if it is."""
         if self.is_kept(path):
             return None
-        is_settings = _is_settings(os.fsdecode(path))
+        is_settings = _is_settings(path)
         wish = self.discretion if is_settings else self._in_code
         found = (it for text, it in _found(_titled(path, iter(parts)), wish) if is_settings or _is_real(it, text))
         first = next(found, None)
@@ -56,7 +56,7 @@ class Withholding:
 
     def token(self, path: bytes, identity: bytes) -> bytes:
         """Return what to know a content by, which was judged at this place, or at another where the same rules hold."""
-        return identity + (b"s" if _is_settings(os.fsdecode(path)) else b"c")
+        return identity + (b"s" if _is_settings(path) else b"c")
 
     @property
     def fingerprint(self) -> bytes:
@@ -112,15 +112,18 @@ _HARMLESS_NAMES = r"""(?isx)
     | .*\.(py|pyi|pyx|ipynb|r|rmd|jl|m|c|h|cc|cpp|cxx|hpp|f90|go|rs|java|kt|scala|js|jsx|ts|tsx|rb|pl|lua|sql
           |sh|html|css|md|rst|tex|txt)
     """
-_SETTINGS_NAMES = r"(?is).*\.(env|ini|cfg|conf|cnf|config|properties|toml|ya?ml|json|tfvars)"
+_SETTINGS_ENDINGS = (
+    *(b".env", b".ini", b".cfg", b".conf", b".cnf", b".config", b".properties", b".tfvars"),
+    *(b".toml", b".yaml", b".yml", b".json"),
+)
 
 
 def _fits(path: str, glob: str) -> bool:
     return fnmatchcase(path.rpartition("/")[2], glob) or fnmatchcase(path, glob)
 
 
-def _is_settings(path: str) -> bool:
-    return re.fullmatch(_SETTINGS_NAMES, path) is not None
+def _is_settings(path: bytes) -> bool:
+    return path.lower().endswith(_SETTINGS_ENDINGS)
 
 
 def _titled(path: bytes, parts: Iterator[bytes]) -> Iterator[bytes]:
