@@ -355,25 +355,41 @@ SIGNALS: tuple[Case, ...] = (
         Case(
             f"SIG{name} to it {where}",
             _LISTENS,
-            steps=(_shows("ready"), sent(number), _shows(f"got {int(number)}"), _typed("go\n")),
+            steps=(_shows("ready\r\n"), sent(number), _shows(f"got {int(number)}\r\n"), _typed("go\n")),
         )
         for name in ("HUP", "INT", "QUIT", "USR1", "USR2", "TERM")
         for number in (signal.Signals[f"SIG{name}"],)
         for where, sent in (("alone", _sent), ("and its group", _sent_to_all))
     ),
-    Case("Ctrl-C, and it saves", _python(_SAVING), steps=(_shows("ready"), _typed("\x03"), _shows("saved"))),
+    Case("Ctrl-C, and it saves", _python(_SAVING), steps=(_shows("ready\r\n"), _typed("\x03"), _shows("saved"))),
     Case(
         "Ctrl-C, and it does not care",
         ("sleep", "60"),
         'echo ready; exec "$@"',
-        steps=(_shows("ready"), _typed("\x03")),
+        steps=(_shows("ready\r\n"), _typed("\x03")),
     ),
-    Case("Ctrl-\\", _LISTENS, steps=(_shows("ready"), _typed("\x1c"), _shows("got 3"), _typed("go\n"))),
+    Case("Ctrl-\\", _LISTENS, steps=(_shows("ready\r\n"), _typed("\x1c"), _shows("got 3\r\n"), _typed("go\n"))),
     Case(
         "Ctrl-Z and fg",
         _LISTENS,
-        'set -m; "$@"; echo stopped $?; read go; fg; echo ended $?',
-        steps=(_shows("ready"), _typed("\x1a"), _shows("stopped"), _typed("go\n"), _typed("go\n"), _shows("ended 7")),
+        'stty -echo; set -m; "$@"; echo stopped $?; read go; fg; echo ended $?',
+        steps=(
+            _shows("ready\r\n"),
+            _typed("\x1a"),
+            _shows("stopped"),
+            _typed("go\n"),
+            _typed("go\n"),
+            _shows("ended 7"),
+        ),
+    ),
+    Case(
+        "Ctrl-Z while nobody takes the output",
+        ("head", "-c", "300000", "/dev/zero"),
+        """
+        stty -echo; set -m; "$@" | (head -c 1 >/dev/null; echo ready >/dev/tty; read go </dev/tty; wc -c)
+        echo stopped $?; fg; echo ended $?
+        """,
+        steps=(_shows("ready\r\n"), _typed("\x1a"), _shows("stopped"), _typed("go\n"), _shows("ended 0")),
     ),
     Case(
         "Ctrl-Z, bg and wait",
@@ -401,14 +417,14 @@ TERMINAL: tuple[Case, ...] = (
     Case("the end of what is typed", ("cat",), steps=(_typed("one\n\x04"),)),
     Case(
         "a password",
-        ("bash", "-c", "read -rsp 'password: ' x </dev/tty; echo; echo ${#x}"),
-        steps=(_shows("password: "), _typed("secret\n")),
+        _python("import getpass; print(len(getpass.getpass()))"),
+        steps=(_shows("Password: "), _typed("secret\n")),
     ),
     Case(
         "a resize",
         _python(_WINDOW),
         'stty rows 33 cols 99; "$@"',
-        steps=(_shows("99 33"), _resized(44, 111), _shows("111 44"), _typed("go\n")),
+        steps=(_shows("99 33\r\n"), _resized(44, 111), _shows("111 44\r\n"), _typed("go\n")),
     ),
     Case(
         "a program of the whole screen",

@@ -94,6 +94,7 @@ class _Held:
             if changed and os.WIFSTOPPED(status):
                 self._follow(os.WSTOPSIG(status), settle)
             elif changed:
+                signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_JOBS - self.mask)  # nobody is left to follow
                 return status, used
 
     def is_interrupted(self) -> bool:
