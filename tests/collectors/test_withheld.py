@@ -1,8 +1,6 @@
 """Files with a secret in them: they are in no archive, no pack and no patch, and said to be withheld."""
 
 import os
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from capsula.core.fragment import graft
 from capsula.core.settings import SourceSettings
 from capsula.effects.perform import performed
 from tests.canaries import TOKENS
+from tests.inflated import inflated
 from tests.repositories import commit, repository, tree, write
 from tests.sources import captured, config, put_back, told, untouched
 
@@ -120,22 +119,3 @@ def test_what_changed_is_archived_with_what_it_was_judged_by(top: Path) -> None:
 
     assert [*archive.contents] == [b"a.py"]
     assert [archive.why(b"a.py", (content,)) for content in (b"2\n", TOKEN)] == [None, "secret: github"]
-
-
-def inflated(capsule: Path) -> bytes:
-    """Return all that a capsule holds, and what is compressed in it as it was before."""
-    return b"\0".join(
-        part for file in sorted(capsule.rglob("*")) if file.is_file() for part in _streams(file.read_bytes())
-    )
-
-
-def _streams(data: bytes) -> Iterator[bytes]:
-    yield data
-    starts = (b"\x1f\x8b", b"x\x01", b"x\x9c")
-    for place in range(len(data)):
-        if data.startswith(starts, place):
-            inflater = zlib.decompressobj(47)
-            try:
-                yield inflater.decompress(data[place:])
-            except zlib.error:
-                continue
