@@ -244,7 +244,7 @@ def _work(tree: WorkTree, top: Path, entries: list[Entry]) -> _Work:
     )
 
 
-_POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize ([0-9]+)\n")
+_POINTER = re.compile(rb"version https://git-lfs\.github\.com/spec/v1\noid sha256:([0-9a-f]{64})\nsize ([0-9]{1,19})\n")
 
 
 def _is_kept_elsewhere(repository: pygit2.Repository, top: Path, change: Change) -> bool:

@@ -11,7 +11,6 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypeAlias, TypedDict, cast
-from urllib.parse import unquote, urlsplit
 
 from attrs import evolve
 from returns.result import Failure, Result, Success, safe
@@ -24,6 +23,7 @@ from capsula.core.effect import Remember
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment, gather
 from capsula.core.interpreter import How, Interpreter, interpreter
+from capsula.core.remote import path_of
 
 if TYPE_CHECKING:
     import pygit2
@@ -233,7 +233,7 @@ def _distribution(package: Package, report: Report, config: Config) -> Answer:
         faults += (origin.failure().under("url"),) if isinstance(origin, Failure) else ()
         facts |= origin.value_or({})
     if "editable" in facts:
-        checkout = _checkout(Path(unquote(urlsplit(str(facts["url"])).path)), config)
+        checkout = _checkout(Path(path_of(str(facts["url"]))), config)
         faults += (checkout.failure().under("repository"),) if isinstance(checkout, Failure) else ()
         facts |= checkout.value_or({})
     return Success(Fragment(facts, faults=tuple(faults)))
@@ -246,7 +246,7 @@ def _checkout(directory: Path, config: Config) -> Result[dict[str, Json], Fault]
     """
     from capsula.core.repository import holder  # libgit2 is needed for this alone
 
-    if not directory.is_dir():
+    if not directory.is_absolute() or not directory.is_dir():
         return Success({})
     found = holder(directory)
     if isinstance(found, Failure):

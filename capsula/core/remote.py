@@ -15,6 +15,20 @@ def without_secrets(url: str) -> str:
     return re.sub(r"(?i)([a-z][a-z0-9+.-]*://[^/:@\s]*):[^/\s]*@", r"\1@", anonymous)
 
 
+def path_of(url: str) -> str:
+    """Return the path that a URL names; empty if it is no URL.
+
+    >>> path_of("file:///srv/a%20b"), path_of("https://[")
+    ('/srv/a b', '')
+    """
+    from urllib.parse import unquote, urlsplit  # whom few runs need
+
+    try:
+        return unquote(urlsplit(url).path)
+    except ValueError:
+        return ""
+
+
 def is_fetchable(url: str) -> bool:
     """Tell whether git may be asked to fetch from a URL that others wrote: over https or ssh, or from a directory.
 

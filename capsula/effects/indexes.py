@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from attrs import frozen
 
 from capsula.core.fault import Json
+from capsula.core.remote import path_of
 
 
 @frozen
@@ -25,8 +25,8 @@ class Indexes:
     @property
     def folders(self) -> tuple[Path, ...]:
         """Those of the links that are directories of this machine."""
-        places = (unquote(urlsplit(link).path) if link.startswith("file:") else link for link in self.links)
-        return tuple(Path(place) for place in places if "://" not in place)
+        places = (path_of(link) if link.startswith("file:") else link for link in self.links)
+        return tuple(Path(place) for place in places if place and "://" not in place)
 
 
 def indexes(installer: str, environ: Mapping[str, str]) -> Indexes:
@@ -57,7 +57,7 @@ def _of_uv(environ: Mapping[str, str]) -> Indexes:
     for file in _files(environ, "uv/uv.toml", "/etc/uv/uv.toml"):
         try:
             whole = tomli.loads(file.read_text("utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             continue
         pip = whole.pop("pip", {})
         told |= whole | (pip if isinstance(pip, dict) else {})

@@ -6,13 +6,13 @@ from collections.abc import Collection, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal, TypeAlias
-from urllib.parse import unquote, urlsplit
 
 from attrs import asdict, field, frozen
 from attrs.validators import deep_iterable, deep_mapping, instance_of, matches_re
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault, Json
+from capsula.core.remote import path_of
 from capsula.core.step import Fidelity
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
@@ -68,7 +68,7 @@ class Pin:
             return "index"
         if self.origin.startswith("git+"):
             return "repository"
-        is_archive = self.origin.startswith("https:") or _ARCHIVE.search(urlsplit(self.origin).path)
+        is_archive = self.origin.startswith("https:") or _ARCHIVE.search(path_of(self.origin))
         return "archive" if is_archive else "directory"
 
 
@@ -251,7 +251,7 @@ def _lent(name: str, facts: Mapping[str, Json], own: Own) -> tuple[Link, Shortfa
 
 
 def _directory(facts: Mapping[str, Json]) -> str:
-    return unquote(urlsplit(_text(facts, "url")).path)
+    return path_of(_text(facts, "url"))
 
 
 def _from_directory(name: str, version: str, facts: Mapping[str, Json], places: Places) -> Pin | Link | Shortfall:

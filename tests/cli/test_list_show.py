@@ -194,6 +194,13 @@ def test_a_name_that_begins_as_json_does_is_no_json(tmp_path: Path) -> None:
     assert said(listing, tmp_path, "--names") == Said(0, "{a\n", "")
 
 
+def test_a_duration_beyond_all_numbers_is_told_as_it_stands(tmp_path: Path) -> None:
+    endless = f"P{'9' * 5000}D"
+    written(tmp_path, run_time=endless)
+
+    assert endless in said(listing, tmp_path).out
+
+
 def test_a_mistaken_configuration_is_told(tmp_path: Path) -> None:
     (tmp_path / "capsula.toml").write_text("odd = 1\n")
 
