@@ -99,7 +99,7 @@ def test_collecting_tells_what_a_capture_would_do_and_does_none_of_it(tmp_path: 
     wanted = {effect.at: effect for effect in fragment.effects}
     command, keep = ("pre_capture_commands", "1"), ("files", "kept.txt")
     assert wanted[command] == Shell("touch made.txt", root, 600, at=command)
-    assert wanted[keep] == Keep(root / "kept.txt", "kept.txt", at=keep)
+    assert wanted[keep] == Keep(root / "kept.txt", "kept.txt", plain=True, at=keep)
     assert {command, keep} <= set(fragment.pending)
     assert [(fault.path, fault.kind) for fault in fragment.faults] == [(("files", "gone.txt"), "missing")]
     assert isinstance(fragment.facts, dict)

@@ -112,7 +112,7 @@ def _described(path: str, change: str, root: Path, kept: Collection[str], hashed
     if origin.is_symlink():
         return Success(Fragment({"change": change, "link": str(origin.readlink())}))
     if path in kept:
-        return Success(Fragment({"change": change}, (Keep(origin, f"{FOLDER}/{path}", "sha256"),)))
+        return Success(Fragment({"change": change}, (Keep(origin, f"{FOLDER}/{path}", "sha256", plain=True),)))
     facts = file_facts(origin, "sha256" if path in hashed else None)
     return facts.map(lambda fragment: joined(Fragment({"change": change}), fragment))
 

@@ -90,6 +90,8 @@ class Keep:
     target: str
     algorithm: HashAlgorithm | None = None
     move: bool = False
+    plain: bool = False
+    """Whether the origin was no link when it was looked at: one that has taken its place is not followed."""
     at: KeyPath = ()
 
 

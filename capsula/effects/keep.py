@@ -22,13 +22,14 @@ _CHUNK = 8 * 1024 * 1024
 _SMALL = 64 * 1024
 """Bytes that are read at once sooner than the system is asked to copy them."""
 _WITHOUT_WAITING = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)  # opening a FIFO waits for a writer
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _STAT_BLOCK = 512
 
 
 def kept(effect: Keep, capsule: Path) -> Answer:
     """Copy a file into a capsule; that the origin of a moved one is removed is a further effect, of its fragment."""
     try:
-        source = os.open(effect.origin, os.O_RDONLY | _WITHOUT_WAITING)
+        source = os.open(effect.origin, os.O_RDONLY | _WITHOUT_WAITING | (_NO_LINK if effect.plain else 0))
         try:
             return _kept(effect, capsule / effect.target, source)
         finally:

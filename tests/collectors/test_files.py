@@ -226,7 +226,7 @@ def test_what_is_outside_the_root_has_the_path_that_leads_there(tmp_path: Path) 
 def test_a_file_asks_for_a_place_that_says_where_it_is_from(path: str, target: str, tmp_path: Path) -> None:
     files(tmp_path, os.path.normpath(path), "x/y")
 
-    assert asked(tmp_path, {path: COPY}) == Fragment({}, (Keep(tmp_path / path, target, at=(path,)),))
+    assert asked(tmp_path, {path: COPY}) == Fragment({}, (Keep(tmp_path / path, target, plain=True, at=(path,)),))
 
 
 def test_what_is_kept_is_pending_with_its_wish(tmp_path: Path) -> None:
@@ -237,8 +237,8 @@ def test_what_is_kept_is_pending_with_its_wish(tmp_path: Path) -> None:
     assert fragment == Fragment(
         {},
         (
-            Keep(tmp_path / "a", "a", "sha3", move=True, at=("a",)),
-            Keep(tmp_path / "b", "b", "md5", at=("b",)),
+            Keep(tmp_path / "a", "a", "sha3", move=True, plain=True, at=("a",)),
+            Keep(tmp_path / "b", "b", "md5", plain=True, at=("b",)),
         ),
     )
 
