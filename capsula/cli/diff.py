@@ -8,7 +8,7 @@ from returns.result import Success
 from capsula.cli.console import Console, Style, safe
 from capsula.cli.main import USAGE
 from capsula.cli.tables import as_json, line
-from capsula.cli.verify import aspect_facts, identity, print_aspects, print_lines
+from capsula.cli.verify import WIDTH, aspect_facts, identity, print_aspects, print_lines
 from capsula.core.fault import Json
 from capsula.flows.diff import Diff, diff
 from capsula.flows.inspect import inspected, named
@@ -91,17 +91,19 @@ def _headline(account: Diff) -> str:
 def _print(account: Diff, console: Console, *, with_patch: bool) -> None:
     word = console.paint("same", "green") if account.is_same else console.paint("different", "red")
     console.out(f"{word}: {line(_headline(account))}")
-    print_aspects(account.assessment.aspects, console)
+    width = min(max((WIDTH, *(len(line(name)) for name in account.results))), _WIDEST)
+    print_aspects(account.assessment.aspects, console, width)
     for name, comparison in account.results.items():
-        _print_result(name, comparison, console)
+        _print_result(name, comparison, console, width)
     _print_source(account.source, console, with_patch=with_patch)
 
 
-def _print_result(name: str, comparison: Comparison, console: Console) -> None:
+def _print_result(name: str, comparison: Comparison, console: Console, width: int) -> None:
     status = "match" if comparison.grade <= Grade.CLOSE else "drift" if comparison.judged else "unknown"
-    print_lines(name, status, [": ".join(filter(None, (comparison.grade.word, comparison.reason)))], console)
+    print_lines(name, status, [": ".join(filter(None, (comparison.grade.word, comparison.reason)))], console, width)
 
 
+_WIDEST = 40
 _LINES: dict[str, Style] = {"+": "green", "-": "red", "@": "dim"}
 
 

@@ -30,7 +30,8 @@ MOST = 20
 LONGEST = 300
 
 _STYLES: dict[str, Style] = {"match": "green", "drift": "red", "missing": "red", "unknown": "yellow"}
-_WIDTH = 12
+WIDTH = 12
+"""Characters of the column of names, at least."""
 _COLUMN = 7
 
 
@@ -97,20 +98,20 @@ def aspect_facts(aspect: Aspect) -> dict[str, Json]:
     }
 
 
-def print_aspects(aspects: Iterable[Aspect], console: Console) -> None:
-    """Print each aspect, its status, and what differs."""
+def print_aspects(aspects: Iterable[Aspect], console: Console, width: int = WIDTH) -> None:
+    """Print each aspect, its status, and what differs; names stand in a column."""
     for aspect in aspects:
         reasons = aspect.reasons if aspect.status != "match" else ()
         told = [*sentences(aspect.differences), *reasons, *aspect.notes]
-        print_lines(aspect.name, aspect.status, told, console)
+        print_lines(aspect.name, aspect.status, told, console, width)
 
 
-def print_lines(name: str, status: str, told: Sequence[str], console: Console) -> None:
+def print_lines(name: str, status: str, told: Sequence[str], console: Console, width: int = WIDTH) -> None:
     """Print what is told of one thing, its name and status before the first line."""
     shown = [*told[:MOST], *([f"({len(told) - MOST} more)"] if len(told) > MOST else [])] or [""]
-    head = f"{line(name):<{_WIDTH}} {console.paint(f'{status:<{_COLUMN}}', _STYLES.get(status, 'yellow'))}"
+    head = f"{line(name):<{width}} {console.paint(f'{status:<{_COLUMN}}', _STYLES.get(status, 'yellow'))}"
     for number, text in enumerate(shown):
-        indent = " " * (_WIDTH + 1 + _COLUMN) if number else head
+        indent = " " * (width + 1 + _COLUMN) if number else head
         console.out(f"  {indent}  {shortened(line(text), LONGEST)}".rstrip())
 
 

@@ -370,7 +370,8 @@ def _run_step(it: Blueprint, replay: command.Replay, wish: Wish) -> Step:
 def _compare_step(it: Blueprint) -> Step:
     names = [*_table(it.result.get("files")), *_table(it.result.get("outputs"))]
     ending = f"what {it.function} returned or raised" if it.function else "the exit status, stdout"
-    return Step(Phase.COMPARE, f"compare {ending} and {_counted(len(names), 'file')}", details=_shortened(names))
+    files = f" and {_counted(len(names), 'file')}" if names else ""
+    return Step(Phase.COMPARE, f"compare {ending}{files}", details=_shortened(names))
 
 
 def _argv(before: Document) -> tuple[str, ...]:

@@ -225,7 +225,9 @@ def _all_judged(verdict: Verdict) -> str:
 
 
 def _nothing(verdict: Verdict) -> str:
-    return "nothing is known that could be judged" if verdict.values is None else f"{_UNRECORDED}, and no file is known"
+    if verdict.values is None:
+        return "nothing is known that could be judged"
+    return f"{_UNRECORDED} (include_return_value=True does), and no file is known"
 
 
 _UNRECORDED = "what it returned was not recorded"

@@ -93,7 +93,7 @@ RAISED = Ending(1, (1,))
         (
             judged({}, ending=WELL, values={}, suspects=[]),
             [
-                "incomplete: what it returned was not recorded, and no file is known",
+                "incomplete: what it returned was not recorded (include_return_value=True does), and no file is known",
                 "judged: that it returned; what it returned was not recorded; no output files known",
                 "context: exact",
             ],
