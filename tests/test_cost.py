@@ -106,6 +106,18 @@ def test_what_a_command_prints_is_never_in_memory_as_a_whole(tmp_path: Path) -> 
     assert occupied < FLAT
 
 
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs: strace")
+def test_a_log_is_not_read_again_for_its_hash(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "capsula.toml").write_text(PLAIN)
+
+    opened = [call for call in traced(root, "openat", "monitor", "echo", "text") if "stdout.log" in call]
+
+    ways = ["O_CREAT" if "O_CREAT" in call else "O_NOFOLLOW" if "O_NOFOLLOW" in call else "" for call in opened]
+    assert ways == ["O_CREAT", "", ""], "written, read for the record, synchronised"
+
+
 @pytest.mark.parametrize("wish", ['{ hash = "sha256" }', '{ hash = "sha256", copy = true }'])
 def test_a_file_is_never_in_memory_as_a_whole(wish: str, tmp_path: Path) -> None:
     (tmp_path / "capsula.toml").write_text(f"{PLAIN}[capture.files]\nbig = {wish}\n")

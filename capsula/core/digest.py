@@ -32,6 +32,19 @@ class FileFacts(NamedTuple):
     """In bytes."""
 
 
+class Sum(NamedTuple):
+    """What a file of a capsule is."""
+
+    size: int
+    """In bytes."""
+    sha256: str
+
+
+def summed(text: bytes) -> Sum:
+    """Return what a file with this text is."""
+    return Sum(len(text), hashlib.sha256(text).hexdigest())
+
+
 def hasher(algorithm: HashAlgorithm) -> "_Hash":
     """Return a new hash object; ``sha3`` is SHA3-256."""
     return hashlib.new("sha3_256" if algorithm == "sha3" else algorithm, usedforsecurity=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from capsula.core.digest import Sum
 from capsula.core.fault import Fault, Json
 
 
@@ -31,6 +32,8 @@ class Logged:
     """Byte from which on no secrets were searched; none if all of it was searched."""
     digest: str | None = None
     """A keyed digest of all that was written, if the log has marks in it."""
+    log: Sum | None = None
+    """What the log is; none if it is not to be relied on that it is just what was put into it."""
 
 
 @frozen

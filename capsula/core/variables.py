@@ -18,7 +18,7 @@ def is_secret(name: str, value: str) -> bool:
     )
 
 
-@lru_cache
+@lru_cache(4096)  # a document names more than a few things, and again and again the same
 def names_secret(name: str) -> bool:
     """Tell whether a name, of whatever it is, is one that secrets have."""
     upper = name.upper().replace("TOKENIZ", "")

@@ -3,13 +3,14 @@
 import json
 import os
 from collections.abc import Iterator, Mapping
-from hashlib import file_digest, sha256
+from hashlib import file_digest
 from hmac import compare_digest
 from pathlib import Path
 from typing import NamedTuple
 
 from returns.result import Failure, Result, Success
 
+from capsula.core.digest import Sum, summed
 from capsula.core.document import LARGEST, dumps, loads
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.effects.files import replaced
@@ -22,14 +23,6 @@ FORMAT = 1
 _UNFINISHED = {"running", "open"}
 
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-
-
-class Sum(NamedTuple):
-    """What a file is."""
-
-    size: int
-    """In bytes."""
-    sha256: str
 
 
 class Signer(NamedTuple):
@@ -65,11 +58,6 @@ def signed(signer: Signer, known: Mapping[str, Sum | None], coming: Mapping[str,
     text = dumps({**facts, "signature": proof.value_or(None)})
     replaced(signer.directory / NAME, text, signer.directory / OWN, durable=False)
     return sums
-
-
-def summed(text: bytes) -> Sum:
-    """Return what a file with this text is."""
-    return Sum(len(text), sha256(text).hexdigest())
 
 
 def is_own(capsule: Path) -> bool:

@@ -6,19 +6,25 @@ import select
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from errno import EIO
+from hashlib import sha256
 from math import inf
 from pathlib import Path
 from stat import S_ISCHR
 from threading import Thread
 from time import monotonic, sleep
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 from returns.result import Failure, Result, Success
 
+from capsula.core.digest import Sum
 from capsula.core.fault import Fault, fault_of
 from capsula.core.redaction import Passage, Redaction
 from capsula.core.run import Logged
 from capsula.effects.terminals import StandIn, stand_in
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
 
 MIB = 1024 * 1024
 GRACE = 0.25
@@ -51,6 +57,10 @@ class Stream:
     """Bytes that came so far."""
     faults: list[Fault] = field(factory=list)
     _is_wanted: bool = True
+    _kept: int = 0
+    """Bytes that are in the log."""
+    _hash: "_Hash" = field(factory=sha256)
+    """Of them, taken as they come: to read a long log again would hold up the end."""
     _is_idle: bool = False
     _is_over: bool = False
 
@@ -62,7 +72,8 @@ class Stream:
     @property
     def logged(self) -> Logged:
         """What came, and how the log differs from it."""
-        return Logged(self.size, self.passage.unscanned_from, self.passage.digest)
+        log = None if self.faults else Sum(self._kept, self._hash.hexdigest())
+        return Logged(self.size, self.passage.unscanned_from, self.passage.digest, log)
 
     def pump(self, ended: int) -> None:
         """Pass on and keep what comes until all writers are gone, or until a moment after ``ended`` is closed.
@@ -130,6 +141,8 @@ class Stream:
         if isinstance(written, Failure):
             self.lose(written.failure().kind, f"the log is cut off: {written.failure()}")
             self._close_log()
+        self._kept += len(part)
+        self._hash.update(part)
 
     def _close_log(self) -> None:
         if self.log is not None:

@@ -8,6 +8,7 @@ from attrs import evolve, field, frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config
+from capsula.core.digest import Sum, summed
 from capsula.core.document import Document, Header, document, dumps
 from capsula.core.effect import Effect, Keep, Write
 from capsula.core.fault import Fault, Json, fault_of
@@ -16,7 +17,7 @@ from capsula.core.layout import laid_out
 from capsula.core.redaction import Redaction, redactions
 from capsula.effects.files import all_synchronised, replaced, written
 from capsula.effects.key import key
-from capsula.effects.manifest import Signer, Sum, signed, summed
+from capsula.effects.manifest import Signer, signed
 from capsula.effects.perform import performed
 from capsula.effects.vault import OWN, building, discarded, ours, published
 

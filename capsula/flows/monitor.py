@@ -103,7 +103,7 @@ def monitor(
     over = perf_counter()
     report("ended", exit_code=outcome.exit_code, run_time=outcome.run_time)
     ending = Ending(outcome.ended, outcome.run_time, _status(outcome), _after(config, capsule, outcome), since)
-    closing = ended(plan, capsule, ending)
+    closing = ended(plan, _logged(capsule, outcome), ending)
     if isinstance(closing, Success):
         capsule = closing.unwrap()
     else:
@@ -142,6 +142,12 @@ def _unrecorded(config: Config, faults: tuple[Fault, ...], begun: float, *, stri
     surroundings = config.surroundings
     outcome = run(Command(surroundings.argv, surroundings.cwd, surroundings.environ), None, None)
     return Monitored(outcome, None, faults, seconds)
+
+
+def _logged(capsule: Capsule, outcome: Outcome) -> Capsule:
+    """Return the capsule with what is known of the logs in it."""
+    known = {STDOUT: outcome.stdout.log, STDERR: outcome.stderr.log}
+    return evolve(capsule, held={**capsule.held, **{name: log for name, log in known.items() if log}})
 
 
 def _after(config: Config, capsule: Capsule, outcome: Outcome) -> dict[str, Answer]:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from capsula.core.digest import Sum
 from capsula.core.fault import Fault
-from capsula.effects.manifest import NAME, Signer, Sum, integrity, is_own, signed
+from capsula.effects.manifest import NAME, Signer, integrity, is_own, signed
 from tests.running import PLAIN, capsula, document, only_capsule
 
 CONFIGURATION = PLAIN + '\n[capture.files]\n"kept.txt" = { hash = "sha256", copy = true }\n'
