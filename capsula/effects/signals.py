@@ -102,7 +102,8 @@ class _Held:
 
     def _follow(self, number: int, settle: Callable[[], None]) -> None:
         """Stop as the command did, so that its shell learns of it, unless somebody stopped just that one."""
-        if number == signal.SIGTSTP or self.is_to_stop:
+        is_to_stop = self.is_to_stop or signal.SIGTSTP in signal.sigpending()
+        if number == signal.SIGTSTP or is_to_stop:
             settle()
             if signal.SIGCONT not in signal.sigpending():
                 signal.raise_signal(number)
