@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.repositories import commit, git, repository, write
-from tests.running import PATIENCE, PLAIN, capsula, environment
+from tests.running import PATIENCE, PLAIN, capsula, capsules, document, environment, faults, only_capsule
 
 STRANGER = 65_432
 CONFIGURATION = PLAIN.replace("include-source = false", "include-source = true").encode()
@@ -137,3 +137,39 @@ def test_no_program_is_started_but_those_that_capsula_means(top: Path, tmp_path:
 def apart(tmp_path: Path) -> dict[str, str]:
     """Return where a user lives who has neither a configuration nor a cache yet."""
     return {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache"), "XDG_CONFIG_HOME": str(tmp_path / "none")}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs: root")
+def test_the_repository_of_another_user_is_read_only_where_git_would_read_it(tmp_path: Path) -> None:
+    root = tmp_path / "root"
+    write(root, {"capsula.toml": b"[capture.git.repositories]\nother = '../other'\n" + CONFIGURATION})
+    other = repository(tmp_path / "other", {"a": b"a\n"})
+    write(other, {"new": b"new\n"})
+    for path in (other, *other.rglob("*")):
+        os.chown(path, STRANGER, STRANGER, follow_symlinks=False)
+
+    refused = capsula("capture", cwd=root, **apart(tmp_path))
+    (tmp_path / ".gitconfig").write_text(f"[safe]\n\tdirectory = {other}\n")
+    read = capsula("capture", cwd=root, **apart(tmp_path))
+
+    first, second = (document(capsule, "context.json") for capsule in capsules(root))
+    assert (refused.returncode, read.returncode) == (0, 0)
+    assert {(place, kind) for place, kind in faults(first) if "git" in place} == {(("git", "other"), "not trusted")}
+    assert f"git config --global --add safe.directory {other}" in refused.stderr
+    assert "other" not in first["source"]
+    assert second["git"]["other"]["sha"] == second["source"]["other"]["head"]
+    assert faults(second) == []
+
+
+def test_the_files_of_a_work_tree_elsewhere_are_none_of_a_repositorys(tmp_path: Path) -> None:
+    root = repository(tmp_path / "root", {"a": b"a\n", "capsula.toml": CONFIGURATION})
+    write(tmp_path, {"private/secret": b"private words", "private/a": b"private words"})
+    git(root, "config", "core.worktree", os.fspath(tmp_path / "private"))
+
+    done = capsula("monitor", "true", cwd=root, **apart(tmp_path))
+
+    capsule = only_capsule(root)
+    context = document(capsule, "context.json")
+    kept = [path for path in capsule.rglob("*") if path.is_file() and b"private words" in path.read_bytes()]
+    assert (done.returncode, context["git"], kept) == (0, {}, [])
+    assert "core.worktree leads elsewhere" in {kind for _, kind in faults(context)}
