@@ -2,11 +2,12 @@
 # make test   run all tests                      make wheel   build the wheel, test what it installs
 # make bench  measure beside what others cost    (ROWS="trivial big", QUICK=1)
 # make crash  fail at every operation, where `make test` tries a sample
+# make fuzz   look for files that are read badly  (SECONDS=60 a reader, READERS="patch index")
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test crash lint wheel bench clean
+.PHONY: demo test crash fuzz lint wheel bench clean
 
 demo: .venv/demo
 	$(BIN)/capsula monitor -i calculate-pi-cli $(BIN)/python examples/calculate_pi_cli.py --seed 1
@@ -20,6 +21,9 @@ test: .venv/test
 
 crash: .venv/test
 	EVERY_OPERATION=1 $(BIN)/python -m pytest -n auto --dist worksteal tests/test_crashes.py
+
+fuzz: .venv/test
+	$(BIN)/python -m property_tests.fuzz $(if $(SECONDS),--seconds $(SECONDS)) $(READERS)
 
 lint: .venv/lint
 	$(BIN)/ruff check .
