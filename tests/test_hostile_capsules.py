@@ -16,6 +16,7 @@ import pytest
 from returns.result import Success
 
 import capsula
+from capsula.effects.packs import unpacked
 from capsula.restorers.variables import restored, unrecorded
 from tests import running
 from tests.repositories import repository, write
@@ -124,6 +125,15 @@ def test_a_file_of_a_capsule_that_is_none_costs_no_more_than_the_capsule(
     assert [(words, status) for words, status, _, _ in printed if status not in range(6)] == []
     assert [words for words, _, out, err in printed if "Traceback" in out + err] == []
     assert "whole" in printed[0][2]
+
+
+@pytest.mark.parametrize("odd", [is_a_pipe, has_no_end, leads_to_itself, is_a_folder, is_a_hole_of_a_terabyte])
+def test_a_pack_that_is_none_is_left_out(odd: Callable[[Path], None], tmp_path: Path) -> None:
+    odd(tmp_path / "odd.pack")
+
+    with unpacked((tmp_path / "odd.pack",), None) as repository:
+        assert repository is not None
+        assert list(repository) == []
 
 
 def as_of_a_future_version(text: bytes) -> bytes:

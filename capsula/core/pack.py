@@ -18,6 +18,9 @@ TREE = 0o040000
 MOST_INFLATED = 1 << 32
 """Bytes that a pack may hold; more is no pack of ours."""
 
+LARGEST_PACK = 1 << 31
+"""Bytes of a pack, more than which its index does not tell."""
+
 _SIGNATURE = b"PACK\0\0\0\2"
 _DIGEST = 20
 _LEVEL = 1
@@ -109,7 +112,7 @@ def pack_index(pack: bytes | memoryview) -> tuple[bytes, bytes]:
         identity, size, position = _member(view, start, end, MOST_INFLATED - inflated)
         inflated += size
         rows.append((identity, crc32(view[start:position]), start))
-    if position != end or end >= 1 << 31:
+    if position != end or end >= LARGEST_PACK:
         raise MalformedError("the pack does not end where it should")
     rows.sort()
     counts = [0] * 256

@@ -1,6 +1,7 @@
 """Packs: the commits that capsules hold are read as those of a repository are, aside, and nothing of it is left."""
 
 import os
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,8 +10,10 @@ from tempfile import TemporaryDirectory
 import pygit2
 from returns.result import Result, safe
 
-from capsula.core.pack import pack_index
+from capsula.core.pack import LARGEST_PACK, MalformedError, pack_index
 from capsula.core.repository import TROUBLE
+
+_READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
 
 @contextmanager
@@ -35,7 +38,11 @@ def unpacked(packs: Iterable[Path], beside: pygit2.Repository | None) -> Iterato
 
 
 def _put(pack: Path, folder: Path) -> None:
-    content = pack.read_bytes()
+    with open(os.open(pack, _READING), "rb") as stream:
+        status = os.fstat(stream.fileno())
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_PACK:
+            raise MalformedError("it is no pack of ours")
+        content = stream.read(LARGEST_PACK)
     index, checksum = pack_index(content)
     (folder / f"pack-{checksum.hex()}.pack").write_bytes(content)
     (folder / f"pack-{checksum.hex()}.idx").write_bytes(index)
