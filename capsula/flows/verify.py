@@ -19,6 +19,7 @@ from capsula.core.settings import FileSettings, HashAlgorithm
 from capsula.effects.key import resealed, vault_of
 from capsula.flows.capture import CONTEXT, looked
 from capsula.flows.inspect import Inspected, part
+from capsula.flows.patched_source import by_patches
 from capsula.flows.rebased import rebased
 from capsula.flows.run import AFTER, BEFORE
 from capsula.reproduction.assessment import CAUSES, Aspect, Assessment, Context, assessed
@@ -36,9 +37,11 @@ def verified(capsule: Inspected, config: Config, report: Report = silent) -> Res
     if CONTEXT not in capsule.documents:
         remedy = "it was made without one: set monitor.capture"
         return Failure(Fault("no context", f"{capsule.entry.name} holds no context to compare with", remedy))
-    there = recorded(capsule)
     now = _as_then(config, capsule.documents)
-    here = _on_the_same_commit(_here(looked(now, report), now, capsule), there)
+    found = looked(now, report)
+    contexts = recorded(capsule), _here(found, now, capsule)
+    there, here = by_patches(*contexts, capsule.entry.directory, found.effects)
+    here = _on_the_same_commit(here, there)
     before = without_made(here, there, _made(capsule.documents.get(AFTER, {}), config.root))
     made = told_otherwise(here, before)
     assessment = assessed(_comparable(there), before, CAPTURED)

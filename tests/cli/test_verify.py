@@ -165,8 +165,24 @@ def test_what_0_0_21_never_recorded_is_unknown_and_no_drift(tmp_path: Path) -> N
 
     unknown = dict.fromkeys(("packages", "interpreter", "environment", "determinism", "cpu"), "unknown")
     assert aspects == {"source": "unknown", **unknown, "system": "drift"}
-    assert (changed[0], changed[1]) == (1, {"source": "unknown", "inputs": "drift", **unknown, "system": "drift"})
+    assert (changed[0], changed[1]) == (1, {"source": "drift", "inputs": "drift", **unknown, "system": "drift"})
     assert "data.csv changed" in changed[2]
+
+
+def test_the_patch_of_0_0_21_tells_which_files_have_changed_since(tmp_path: Path) -> None:
+    root = repository(tmp_path / "project", {**FILES, "other.py": b"1\n", "same.py": b"1\n"})
+    write(root, {"main.py": b"print(2)\n", "same.py": b"2\n"})
+    old_capsule(root, "old")
+
+    same = verdict(root, "old")
+    write(root, {"main.py": b"print(3)\n", "other.py": b"2\n", "untracked.py": b"\n"})
+    changed = verdict(root, "old")
+    commit(root)
+    committed = verdict(root, "old")
+
+    assert (same[1]["source"], changed[1]["source"], committed[1]["source"]) == ("unknown", "drift", "drift")
+    assert changed[2].startswith("source (main.py changed, other.py changed)")
+    assert committed[2].startswith("source (commit: ")
 
 
 def test_a_project_that_was_moved_matches(project: Path, tmp_path: Path) -> None:
