@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from hashlib import file_digest
 from pathlib import Path
+from typing import NamedTuple
 
 import pygit2
 from attrs import asdict, frozen
@@ -195,8 +196,7 @@ def _paths(changes: Iterable["Change"]) -> set[bytes]:
     return {change.path for change in changes}
 
 
-@frozen
-class _Work:
+class _Work(NamedTuple):
     """How the work tree differs from HEAD."""
 
     staged: tuple[Change, ...]

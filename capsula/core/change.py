@@ -6,9 +6,9 @@ import stat
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pygit2
-from attrs import frozen
 from pygit2.enums import DeltaStatus
 from returns.result import Failure, Result, safe
 
@@ -18,8 +18,7 @@ from capsula.core.worktree import CONTEXT_LINES, TEXT_AND_BINARY, head_tree
 _NO_ID = pygit2.Oid(b"")
 
 
-@frozen
-class Change:
+class Change(NamedTuple):
     """What a diff says of a path; a mode is 0 where there is no file. The patch is read when it is written."""
 
     path: bytes

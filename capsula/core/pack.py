@@ -5,9 +5,9 @@ from binascii import crc32
 from collections.abc import Callable, Iterator
 from hashlib import sha1
 from itertools import accumulate
+from typing import NamedTuple
 
 import pygit2
-from attrs import frozen
 from pygit2.enums import ObjectType
 
 from capsula.core.repository import GITLINK
@@ -28,8 +28,7 @@ _STEP = 1 << 20
 _NAMES = {int(ObjectType.COMMIT): b"commit", int(ObjectType.TREE): b"tree", int(ObjectType.BLOB): b"blob"}
 
 
-@frozen
-class Leaf:
+class Leaf(NamedTuple):
     """A file, link or submodule of a tree."""
 
     path: bytes

@@ -6,9 +6,9 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from struct import unpack_from
+from typing import NamedTuple
 
 import pygit2
-from attrs import frozen
 from pygit2.enums import DiffOption, RepositoryOpenFlag
 from returns.result import Failure, Result, Success, safe
 
@@ -122,8 +122,7 @@ def trouble(error: Exception, path: Path) -> Fault:
     return Fault("unreadable", f"{path}: {error}")
 
 
-@frozen
-class Entry:
+class Entry(NamedTuple):
     """An entry of the index."""
 
     path: bytes

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from attrs import field, frozen
 
@@ -10,8 +11,7 @@ from capsula.core.digest import Sum
 from capsula.core.fault import Fault, Json
 
 
-@frozen
-class Command:
+class Command(NamedTuple):
     """A program and its arguments, the directory it starts in, and all of its environment.
 
     Bytes that are not UTF-8 stand in ``argv`` and ``environ`` as lone surrogates, as ``os.fsdecode`` makes them.
@@ -22,8 +22,7 @@ class Command:
     environ: Mapping[str, str]
 
 
-@frozen
-class Logged:
+class Logged(NamedTuple):
     """What a stream was, and how its log differs from it."""
 
     size: int = 0
@@ -36,8 +35,7 @@ class Logged:
     """What the log is; none if it is not to be relied on that it is just what was put into it."""
 
 
-@frozen
-class Outcome:
+class Outcome(NamedTuple):
     """How a command ended, and what is known of its time.
 
     ``exit_code`` is what a shell would say: 128 + ``signal`` for a death by signal, 127 for a command that was not

@@ -8,8 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import chain
-
-from attrs import frozen
+from typing import NamedTuple
 
 from capsula.core.settings import DiscretionSettings
 from capsula.core.variables import is_secret, names_secret
@@ -19,8 +18,7 @@ LONGEST_KEY = 16 * 1024
 LONGEST_NAME = 64
 
 
-@frozen
-class Finding:
+class Finding(NamedTuple):
     """A secret in a text: the name of the rule that tells it, and where it stands, in bytes."""
 
     rule: str
