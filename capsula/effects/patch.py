@@ -39,10 +39,9 @@ def read(file: Path) -> bytes:
     """Return a patch whole: version 0.0.21 left out the end of its last line."""
     if not file.is_file() or file.is_symlink():  # opening a named pipe would wait
         raise MalformedError(f"the patch {file.name} is not there")
-    with file.open("rb") as stream:
-        text = stream.read(LARGEST + 1)
-    if len(text) > LARGEST:
+    if file.stat().st_size > LARGEST:  # to read so many bytes at most would make room for them all
         raise MalformedError(f"the patch {file.name} is too large")
+    text = file.read_bytes()
     return text if not text or text.endswith(b"\n") else text + b"\n"
 
 

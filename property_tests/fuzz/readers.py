@@ -27,6 +27,7 @@ from capsula.core.config import Surroundings
 from capsula.core.document import dumps, loads, parsed
 from capsula.core.interpreter import interpreter
 from capsula.core.names import capsule_flaw, relative_flaw, repository_flaw, template_flaw, variable_flaw, vault_flaw
+from capsula.core.pack import MalformedError, pack_index
 from capsula.core.redaction import Redaction
 from capsula.core.remote import is_fetchable, without_secrets
 from capsula.core.secrets import Scan, findings
@@ -160,9 +161,15 @@ def _changed_source(root: Path) -> None:
 
 
 def _patch(root: Path) -> None:
-    with suppress(ValueError):  # MalformedError is one
+    with suppress(MalformedError):
         for piece in pieces((root / WHOLE / "project.diff").read_bytes()):
             assert path_flaw(os.fsdecode(piece.path)) is None
+
+
+def _indexed(root: Path) -> None:
+    with suppress(MalformedError):
+        index, checksum = pack_index((root / f"{SOURCE}.pack").read_bytes())
+        assert index[-40:-20] == checksum
 
 
 def _captured(root: Path) -> None:
@@ -319,6 +326,7 @@ GROUPS: Mapping[str, Mapping[str, Reader]] = {
         "key": Reader("vault/.capsula/key", _key),
         "glance": Reader(f"{WHOLE}/{GLANCE}", _glance),
         "patch": Reader(f"{WHOLE}/project.diff", _patch),
+        "pack-indexed": Reader(f"{SOURCE}.pack", _indexed, (), _unsigned, _signed),
         "secrets": Reader("text", _searched),
         "terminal": Reader("text", _told),
         "metadata": Reader(f"{PACKAGE}/METADATA", _package),
