@@ -42,7 +42,7 @@ def _put(pack: Path, folder: Path) -> None:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST_PACK:
             raise MalformedError("it is no pack of ours")
-        content = stream.read(LARGEST_PACK)
+        content = stream.read()  # a bound would have Python make room for all of it
     index, checksum = pack_index(content)
     (folder / f"pack-{checksum.hex()}.pack").write_bytes(content)
     (folder / f"pack-{checksum.hex()}.idx").write_bytes(index)
