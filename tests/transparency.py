@@ -233,7 +233,7 @@ import sys, termios, tty
 page = sys.stdin.read()
 modes = termios.tcgetattr(2)
 tty.setcbreak(2)
-print(page, "more?", flush=True)
+print(page, "more?", file=sys.stderr, flush=True)
 key = open("/dev/tty", "rb", 0).read(1)
 termios.tcsetattr(2, termios.TCSANOW, modes)
 print("pressed", key)
@@ -350,6 +350,7 @@ ENDED: tuple[Case, ...] = (
     ),
 )
 
+# A terminal with noflsh throws nothing away that was written when Ctrl-C and the like come: a matter of chance else.
 SIGNALS: tuple[Case, ...] = (
     *(
         Case(
@@ -361,18 +362,28 @@ SIGNALS: tuple[Case, ...] = (
         for number in (signal.Signals[f"SIG{name}"],)
         for where, sent in (("alone", _sent), ("and its group", _sent_to_all))
     ),
-    Case("Ctrl-C, and it saves", _python(_SAVING), steps=(_shows("ready\r\n"), _typed("\x03"), _shows("saved"))),
+    Case(
+        "Ctrl-C, and it saves",
+        _python(_SAVING),
+        'stty noflsh; "$@"',
+        steps=(_shows("ready\r\n"), _typed("\x03"), _shows("saved")),
+    ),
     Case(
         "Ctrl-C, and it does not care",
         ("sleep", "60"),
         'echo ready; exec "$@"',
         steps=(_shows("ready\r\n"), _typed("\x03")),
     ),
-    Case("Ctrl-\\", _LISTENS, steps=(_shows("ready\r\n"), _typed("\x1c"), _shows("got 3\r\n"), _typed("go\n"))),
+    Case(
+        "Ctrl-\\",
+        _LISTENS,
+        'stty noflsh; "$@"',
+        steps=(_shows("ready\r\n"), _typed("\x1c"), _shows("got 3\r\n"), _typed("go\n")),
+    ),
     Case(
         "Ctrl-Z and fg",
         _LISTENS,
-        'stty -echo; set -m; "$@"; echo stopped $?; read go; fg; echo ended $?',
+        'stty -echo noflsh; set -m; "$@"; echo stopped $?; read go; fg; echo ended $?',
         steps=(
             _shows("ready\r\n"),
             _typed("\x1a"),
@@ -386,7 +397,7 @@ SIGNALS: tuple[Case, ...] = (
         "Ctrl-Z while nobody takes the output",
         ("head", "-c", "300000", "/dev/zero"),
         """
-        stty -echo; set -m; "$@" | (head -c 1 >/dev/null; echo ready >/dev/tty; read go </dev/tty; wc -c)
+        stty -echo noflsh; set -m; "$@" | (head -c 1 >/dev/null; echo ready >/dev/tty; read go </dev/tty; wc -c)
         echo stopped $?; fg; echo ended $?
         """,
         steps=(_shows("ready\r\n"), _typed("\x1a"), _shows("stopped"), _typed("go\n"), _shows("ended 0")),
