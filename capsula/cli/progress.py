@@ -86,8 +86,8 @@ def _told(event: str, details: dict[str, object]) -> str | None:
     match event, details:
         case "restoring", {"files": int(files)}:
             return f"restoring {files} file{'' if files == 1 else 's'}"
-        case "building an environment", {"packages": packages, "installer": installer}:
-            return f"installing {packages} packages with {installer}"
+        case "building an environment", {"packages": int(packages), "installer": installer}:
+            return f"installing {packages} package{'' if packages == 1 else 's'} with {installer}"
         case "running", {"is_seen": True}:  # it writes to the terminal itself
             return ""
         case "running", {"command": Sequence() as words, "turn": str(turn)}:

@@ -132,7 +132,8 @@ def step(recipe: Recipe, prospect: Prospect, *, anyway: bool = False) -> Step:
     )
     worst = max((fidelity for fidelity, _ in reasons), key=FIDELITIES.index, default=FIDELITIES[0])
     version = prospect.base.python.version if prospect.base else recipe.python.version
-    what = f"environment of Python {version} and {len(recipe.pins) + len(recipe.links)} packages"
+    count = len(recipe.pins) + len(recipe.links)
+    what = f"environment of Python {version} and {count} package{'' if count == 1 else 's'}"
     title = f"use the {what} that was built before" if prospect.is_built else f"build an {what}"
     by = "" if prospect.is_built else f" with {prospect.installer.name}"
     return Step(

@@ -86,7 +86,7 @@ def test_a_plan_tells_what_comes_from_where_and_what_was_not_recorded(project: P
     done = capsula("reproduce", "--plan", "old", cwd=project, SECRET_TOKEN="hidden")
 
     assert done.returncode == 0
-    assert "and the patch to it (Capsula 0.0.21 did not record untracked and staged files)" in done.stdout
+    assert ", the patch to it (Capsula 0.0.21 did not record untracked and staged files)" in done.stdout
     assert f"    from {project}/.git\n    apply project.diff\n" in done.stdout
     assert "set the environment (only the configured variables were recorded)" in done.stdout
     assert "LISTED=then" in done.stdout
