@@ -11,7 +11,7 @@ from random import Random
 
 import atheris
 
-MOST = 2 << 30
+MOST = 1 << 30
 """Bytes of addresses: whatever it reads, Capsula gets by with less, and the fuzzer with it."""
 
 

@@ -17,9 +17,9 @@ from property_tests.fuzz.mutations import mutated
 from property_tests.fuzz.projects import project as made
 from property_tests.fuzz.readers import GROUPS, READERS
 
-MOST = 1 << 30
+MOST = 768 << 20
 """Bytes of addresses that a reader may take."""
-RUNS = {"texts": 1500, "outputs": 2000, "documents": 250, "repositories": 150}
+RUNS = {"texts": 1500, "outputs": 2000, "documents": 200, "repositories": 150}
 """Contents that the fuzzer tries of each group: as many as take some seconds."""
 FOUND: tuple[tuple[str, bytes], ...] = (
     ("record", b"a\0b.pth,sha256=x,1\n"),
