@@ -49,7 +49,7 @@ WRAPPERS = (
     Wrapper(
         "datalad run",
         ("datalad", "-l", "critical", "-f", "disabled", "run", "--explicit", "--"),
-        True,
+        False,
         ("datalad", "--version"),
         setup=(("datalad", "create", "--force", "."),),
     ),
@@ -117,7 +117,7 @@ def _shell_status(status: int) -> int:
 def _page(wrappers: Sequence[Wrapper], results: Mapping[str, Mapping[str, str]]) -> str:
     kept = {wrapper.name: sum(told[wrapper.name] == _KEPT for told in results.values()) for wrapper in wrappers}
     parts = [
-        f"Measured on {date.today().isoformat()} on {platform.system()} {platform.release()}.",
+        f"Measured on {date.today().isoformat()} on {platform.system()} {platform.release().partition('-')[0]}.",
         _table(
             ("", "records output", "version", "cases kept"),
             (
