@@ -20,7 +20,7 @@ from returns.result import Failure, Success
 
 from capsula.cli.console import safe
 from capsula.cli.main import run
-from capsula.cli.tables import lasting, line, shortened
+from capsula.cli.tables import columns, lasting, line, shortened
 from capsula.collectors import python_packages, source
 from capsula.collectors.git import collect
 from capsula.core.config import Surroundings
@@ -212,7 +212,7 @@ def _told(root: Path) -> None:
     shown.encode()
     assert line(text).isprintable()
     assert lasting(text).isprintable()
-    assert len(shortened(line(text), 20)) <= 20
+    assert columns(shortened(line(text), 20)) <= 20
     for judge in (capsule_flaw, relative_flaw, repository_flaw, template_flaw, variable_flaw, path_flaw):
         flaw = judge(text)
         assert flaw is None or flaw
