@@ -212,7 +212,7 @@ def look(*_):
     sizes = {os.get_terminal_size(number) for number in (1, 2)}
     if len(sizes) == 1 and known[-1:] != [sizes]:
         known.append(sizes)
-        os.write(1, b"%d %d\\n" % tuple(sizes.pop()))
+        os.write(1, b"%d %d\\n" % tuple(*sizes))
 known = []
 signal.signal(signal.SIGWINCH, look)
 look()
