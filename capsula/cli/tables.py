@@ -24,6 +24,9 @@ _STYLES: Mapping[str, Style] = {
     "captured": "bold",
 }
 
+_MOST_COMBINED = 4
+"""Characters of a column, in text that is not made to fill the terminal with accents."""
+
 _DURATION = re.compile(r"P(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:\.\d+)?)S)?)?", re.ASCII)
 
 
@@ -52,7 +55,7 @@ def columns(text: str) -> int:
 
 def shortened(text: str, width: int) -> str:
     """Return the text, or as much of its beginning as there is room for, and a mark."""
-    if columns(text) <= width:
+    if columns(text) <= width and len(text) <= _MOST_COMBINED * width:
         return text
     text = text[:width]
     while text and columns(text) >= width:

@@ -409,3 +409,4 @@ def test_a_moment_is_told_as_short_as_it_is_clear(when: datetime, expected: str)
 def test_wide_characters_take_their_room() -> None:
     assert aligned([["結果", "x"], ["a", "y"]]) == [["結果", "x"], ["a   ", "y"]]
     assert [shortened("結果です", 8), shortened("結果です", 6), shortened("abc", 2)] == ["結果です", "結果…", "a…"]
+    assert len(shortened("a" + "\u0301" * 100_000, 8)) == 9
