@@ -23,15 +23,14 @@ from capsula.core.conversion import attribute_files, conversion_caveats, is_attr
 from capsula.core.effect import Source, Write
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment, gather
+from capsula.core.index import Index, remarkable
 from capsula.core.patches import Patches
 from capsula.core.remote import without_secrets
 from capsula.core.repository import (
     GITLINK,
     TROUBLE,
-    Entry,
     holder,
     opened,
-    remarkable,
     top_directory,
     trouble,
     unreadable,
@@ -148,12 +147,12 @@ def _bare(repository: pygit2.Repository, path: str) -> Fragment:
 def _fragment(tree: WorkTree, top: Path, name: str, path: str, config: Config) -> Fragment:
     repository = tree.repository
     sha, branch = _head(repository)
-    entries = remarkable(tree.index)
-    work = _work(tree, top, entries)
+    index = remarkable(tree.index)
+    work = _work(tree, top, index)
     vault = config.vault.resolve()
     untracked = sorted(os.fsdecode(path) for path in work.untracked if not _is_in(vault, top, top / os.fsdecode(path)))
-    submodules = _submodules(repository, top, entries, work.dirty_submodules)
-    named = (*(entry.path for entry in entries if entry.is_attributes), *filter(is_attributes, work.untracked))
+    submodules = _submodules(repository, top, index, work.dirty_submodules)
+    named = filter(is_attributes, (*index.files, *index.unknown, *work.untracked))
     attributes = attribute_files(repository, top, named, config.surroundings.environ)
     conversions = conversion_caveats(repository, top, attributes)
     unstaged = len({*_paths(work.unstaged), *work.unreadable})
@@ -171,7 +170,7 @@ def _fragment(tree: WorkTree, top: Path, name: str, path: str, config: Config) -
         worktree=_linked_worktree(repository),
         caveats=(
             *conversions,
-            *_hidden(entries, work.absent),
+            *_hidden(index, work.absent),
             *_closed(work.unreadable),
             *_inside(work.dirty_submodules),
         ),
@@ -210,15 +209,14 @@ class _Work(NamedTuple):
     """The files of which no change is told, because they cannot be read; sorted."""
 
 
-def _work(tree: WorkTree, top: Path, entries: list[Entry]) -> _Work:
+def _work(tree: WorkTree, top: Path, index: Index) -> _Work:
     staged, found, closed = changes_of(tree.staged), changes_of(tree.unstaged), dict(tree.closed)
-    sparse = {entry.path for entry in entries if entry.sparse}
-    absent = {change.path for change in found if change.kind is DeltaStatus.DELETED and change.path in sparse}
+    absent = {change.path for change in found if change.kind is DeltaStatus.DELETED and change.path in index.sparse}
     untracked = tuple(
         change.path for change in found if change.kind is DeltaStatus.UNTRACKED and change.path not in closed
     )
     conflicts = {change.path for change in (*staged, *found) if change.kind is DeltaStatus.CONFLICTED}
-    without_content = conflicts | {entry.path for entry in entries if entry.intended}
+    without_content = conflicts | index.intended
     tracked = [change for change in found if change.kind is not DeltaStatus.UNTRACKED and change.path not in absent]
     closed |= unreadable(top, _paths(tracked) | without_content)
     unstaged = [
@@ -283,10 +281,10 @@ def _is_in(directory: Path, top: Path, path: Path) -> bool:
 
 
 def _submodules(
-    repository: pygit2.Repository, top: Path, entries: list[Entry], dirty: frozenset[bytes]
+    repository: pygit2.Repository, top: Path, index: Index, dirty: frozenset[bytes]
 ) -> dict[str, Result[Submodule, Fault]]:
     tree = head_tree(repository)
-    paths = {os.fsdecode(entry.path): entry.path in dirty for entry in entries if entry.mode == GITLINK}
+    paths = {os.fsdecode(path): path in dirty for path in sorted(index.submodules)}
     return {
         path: _checked_out(top / path).map(partial(_submodule, path, _recorded(tree, path), dirty=is_dirty))
         for path, is_dirty in paths.items()
@@ -307,8 +305,8 @@ def _checked_out(directory: Path) -> Result[str | None, Fault]:
     return opened(directory).map(lambda repository: _head(repository)[0])
 
 
-def _hidden(entries: list[Entry], absent: frozenset[bytes]) -> tuple[str, ...]:
-    hidden = [os.fsdecode(entry.path) for entry in entries if entry.hidden and entry.path not in absent]
+def _hidden(index: Index, absent: frozenset[bytes]) -> tuple[str, ...]:
+    hidden = [os.fsdecode(path) for path in sorted(index.hidden - absent)]
     return (f"git was told not to look at {_some(hidden)}: changes there are not in the patches",) if hidden else ()
 
 

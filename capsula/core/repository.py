@@ -3,10 +3,8 @@
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from struct import unpack_from
-from typing import NamedTuple
 
 import pygit2
 from pygit2.enums import DiffOption, RepositoryOpenFlag
@@ -120,80 +118,6 @@ def trouble(error: Exception, path: Path) -> Fault:
         remedy = f"if you trust it: git config --global --add safe.directory {owned[1]}"
         return Fault("not trusted", f"{owned[1]} is owned by another user", remedy)
     return Fault("unreadable", f"{path}: {error}")
-
-
-class Entry(NamedTuple):
-    """An entry of the index."""
-
-    path: bytes
-    mode: int
-    hidden: bool
-    """Whether git was told not to look at the file: assume-unchanged or skip-worktree."""
-    sparse: bool
-    """Whether git was told not to have the file: skip-worktree."""
-    intended: bool
-    """Whether the file is only intended to be added: the index holds none of its content."""
-
-    @property
-    def is_attributes(self) -> bool:
-        """Whether this is a ``.gitattributes``."""
-        return self.path.rpartition(b"/")[2] == b".gitattributes"
-
-
-def remarkable(index: bytes) -> list[Entry]:
-    """Return the entries of an index file that a diff does not tell all about: submodules, attributes, flagged files.
-
-    Most indexes have none, which a search of the bytes tells ten times faster than reading each entry.
-    """
-    if not index.startswith(_PREFIX_COMPRESSED) and not any(pattern.search(index) for pattern in _REMARKABLE):
-        return []
-    return [
-        entry
-        for entry in _entries(index)
-        if entry.hidden or entry.intended or entry.is_attributes or entry.mode == GITLINK
-    ]
-
-
-_PREFIX_COMPRESSED = b"DIRC\0\0\0\4"
-_FLAGGED = rb".{32}[\x40-\xff]"  # from the mode on: 32 bytes, and flags with one of the upper two set
-_REMARKABLE = [  # apart, because a search for alternatives is four times slower
-    re.compile(pattern, re.DOTALL)
-    for pattern in (
-        rb"\.gitattributes\0",
-        rb"\0\0\xe0\0",  # the mode of a submodule
-        rb"\0\0\x81\xa4" + _FLAGGED,
-        rb"\0\0\x81\xed" + _FLAGGED,
-        rb"\0\0\xa0\0" + _FLAGGED,
-    )
-]
-_ASSUME_UNCHANGED, _EXTENDED = 0x8000, 0x4000
-_SKIP_WORKTREE, _INTENT_TO_ADD = 0x4000, 0x2000
-
-
-def _entries(index: bytes) -> Iterator[Entry]:
-    version, count = unpack_from(">4xLL", index)
-    compressed = version >= int.from_bytes(_PREFIX_COMPRESSED[4:])
-    start, path = 12, b""
-    for _ in range(count):
-        mode, flags, more = unpack_from(">24xL32xHH", index, start)
-        more, name = (more, start + 64) if flags & _EXTENDED else (0, start + 62)
-        kept = 0
-        if compressed:
-            cut, name = _varint(index, name)
-            kept = len(path) - cut
-        end = index.index(b"\0", name)
-        path = path[:kept] + index[name:end]
-        sparse = bool(more & _SKIP_WORKTREE)
-        yield Entry(path, mode, sparse or bool(flags & _ASSUME_UNCHANGED), sparse, bool(more & _INTENT_TO_ADD))
-        start = end + 1 if compressed else start + (end - start + 8 & ~7)
-
-
-def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = data[at] & 0x7F
-    while data[at] & 0x80:
-        at += 1
-        value = (value + 1 << 7) | (data[at] & 0x7F)
-    return value, at + 1
 
 
 _SHORTEST_INDEX = 32
