@@ -41,10 +41,12 @@ def run(
     Returns when the command ends, whatever it leaves behind. From the main thread, signals are passed on to it.
     """
     with attention() as signals:
-        streams = opened(stdout_log, stderr_log, redaction or Redaction())
-        started, start = datetime.now().astimezone(), monotonic()
-        pid = _started(command, streams, signals.mask)
-        with pumping(streams, signals.is_interrupted):
+        streams, unopened = opened(stdout_log, stderr_log, redaction or Redaction())
+        with pumping(streams, signals.is_interrupted):  # from before the start: what fails is to fail by then
+            started, start = datetime.now().astimezone(), monotonic()
+            pid = _started(command, streams, signals.mask)
+            for stream in streams:
+                os.close(stream.entrance)
             end = pid.map(lambda pid: signals.wait(pid, lambda: _resized(streams), lambda: settle(streams)))
             ended, run_time = datetime.now().astimezone(), monotonic() - start
     logged = {stream.name: stream.logged for stream in streams}
@@ -59,7 +61,7 @@ def run(
         merged=any(stream.descriptors == (STDOUT, STDERR) for stream in streams),
         stdout=logged.get("stdout", Logged()),
         stderr=logged.get("stderr", Logged()),
-        faults=(*refusal, *(fault for stream in streams for fault in stream.faults)),
+        faults=(*refusal, *unopened, *(fault for stream in streams for fault in stream.faults)),
     )
 
 

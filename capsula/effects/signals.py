@@ -152,7 +152,7 @@ class _Canary:
     """
 
     pid: int | None = None
-    leash: int = -1
+    leash: int | None = None
 
     def got(self, number: int) -> bool:
         if not self._is_pending(number):
@@ -164,20 +164,24 @@ class _Canary:
         return True
 
     def hatch(self) -> None:
-        end, self.leash = os.pipe()
         quiet = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_WRONLY, 0) for number in (1, 2)]
         with suppress(OSError):
-            self.pid = os.posix_spawn(
-                "/bin/sh",
-                ["sh", "-c", "read _"],
-                {},
-                file_actions=[(os.POSIX_SPAWN_DUP2, end, 0), *quiet],
-                setsigmask=signal.valid_signals(),
-            )
-        os.close(end)
+            end, self.leash = os.pipe()
+            try:
+                self.pid = os.posix_spawn(
+                    "/bin/sh",
+                    ["sh", "-c", "read _"],
+                    {},
+                    file_actions=[(os.POSIX_SPAWN_DUP2, end, 0), *quiet],
+                    setsigmask=signal.valid_signals(),
+                )
+            finally:
+                os.close(end)
 
     def leave(self) -> None:
-        os.close(self.leash)
+        if self.leash is not None:
+            os.close(self.leash)
+            self.leash = None
         if self.pid is not None:
             os.kill(self.pid, signal.SIGKILL)
             os.waitpid(self.pid, 0)

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import select
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from errno import EIO
 from hashlib import sha256
@@ -48,6 +48,9 @@ class Stream:
     """The end that we read."""
     entrance: int
     """Our copy of the end that the command writes to."""
+    ended: int
+    running: int
+    """The ends of a pipe: when the second is closed, the command has ended."""
     terminal: StandIn | None
     """What the two are the ends of; none for a pipe."""
     log: int | None = None
@@ -75,14 +78,14 @@ class Stream:
         log = None if self.faults else Sum(self._kept, self._hash.hexdigest())
         return Logged(self.size, self.passage.unscanned_from, self.passage.digest, log)
 
-    def pump(self, ended: int) -> None:
-        """Pass on and keep what comes until all writers are gone, or until a moment after ``ended`` is closed.
+    def pump(self) -> None:
+        """Pass on and keep what comes until all writers are gone, or until a moment after the command has ended.
 
         A writer whose reader has left, or whose bytes nobody takes any more, is told as ever: by ``SIGPIPE``.
         """
         buffer = memoryview(bytearray(MIB))
         try:
-            for chunk in self._arrivals(buffer, ended):
+            for chunk in self._arrivals(buffer):
                 self.size += len(chunk)
                 self._keep(chunk)
                 if not self._has_reader(chunk):
@@ -92,6 +95,7 @@ class Stream:
                 self.terminal.leave()
             self._is_over = True
             os.close(self.outlet)
+            os.close(self.ended)
             self._log(self.passage.rest())
             self._close_log()
 
@@ -107,16 +111,16 @@ class Stream:
         """Note that something of the stream was lost."""
         self.faults.append(Fault(kind, f"{self.name}: {message}", path=(self.name,)))
 
-    def _arrivals(self, buffer: memoryview, ended: int) -> Iterator[memoryview]:
+    def _arrivals(self, buffer: memoryview) -> Iterator[memoryview]:
         """Yield what was written, as it comes into the buffer."""
-        ends, owed, deadline = [self.outlet, ended], inf, inf
+        ends, owed, deadline = [self.outlet, self.ended], inf, inf
         while owed > 0 or monotonic() < deadline:
-            keyboard = self.terminal.wanted_keyboard if self.terminal is not None and ended in ends else None
+            keyboard = self.terminal.wanted_keyboard if self.terminal is not None and self.ended in ends else None
             self._is_idle = True
             ready = _ready(ends if keyboard is None else [*ends, keyboard], deadline)
             self._is_idle = False  # before something is read: who finds nothing to read asks this next
-            if ended in ready:  # all that a pipe can hold is owed; of what comes later, what comes soon
-                ends.remove(ended)
+            if self.ended in ready:  # all that a pipe can hold is owed; of what comes later, what comes soon
+                ends.remove(self.ended)
                 owed, deadline = MIB, monotonic() + GRACE
             elif not ready:
                 break
@@ -161,12 +165,16 @@ class Stream:
         return self._is_wanted or self.log is not None
 
 
-def opened(stdout_log: Path | None, stderr_log: Path | None, redaction: Redaction) -> tuple[Stream, ...]:
+def opened(
+    stdout_log: Path | None, stderr_log: Path | None, redaction: Redaction
+) -> tuple[tuple[Stream, ...], tuple[Fault, ...]]:
     """Open a stream for our standard output and one for our standard error, and their logs, new files of mode 0600.
 
     One that is closed gets no stream. If both are one file or pipe they share a stream, so that their order is kept.
+    Where no stream can be opened, for want of descriptors, the command is to write to ours: that costs a fault.
     """
-    streams = _laid()
+    laid = _laid()
+    streams = tuple(answer.unwrap() for answer in laid.values() if isinstance(answer, Success))
     logs = {STDOUT: _new_file(stdout_log), STDERR: _new_file(stderr_log)}
     for stream in streams:
         stream.passage = Passage(redaction)
@@ -177,32 +185,32 @@ def opened(stdout_log: Path | None, stderr_log: Path | None, redaction: Redactio
                 stream.lose(fault.kind, f"not recorded: {fault}")
     for unused in logs.values():
         unused.bind(_closed)
-    return streams
+    refused = {name: answer.failure() for name, answer in laid.items() if isinstance(answer, Failure)}
+    return streams, tuple(
+        Fault(fault.kind, f"{name}: not recorded: {fault}", path=(name,)) for name, fault in refused.items()
+    )
 
 
 @contextmanager
 def pumping(streams: Sequence[Stream], is_interrupted: Callable[[], bool]) -> Iterator[None]:
-    """Pump the streams that a command was started with; leaving says that it ended, and waits for what is on its way.
+    """Pump the streams of a command that is started in here; leaving says that it ended, and waits for what is coming.
 
     When ``is_interrupted`` says so, a destination that takes nothing is waited for no longer.
     """
-    ended, running = os.pipe()
-    pumps = [Thread(target=stream.pump, args=(ended,), daemon=True) for stream in streams]
-    for stream, pump in zip(streams, pumps, strict=True):
-        os.close(stream.entrance)
+    pumps = [Thread(target=stream.pump, daemon=True) for stream in streams]
+    for pump in pumps:
         pump.start()
     try:
         yield
     finally:
-        os.close(running)
+        for stream in streams:
+            os.close(stream.running)
         for stream, pump in zip(streams, pumps, strict=True):
             pump.join(GRACE)
             while pump.is_alive() and not is_interrupted():
                 pump.join(GRACE)
             if pump.is_alive():
                 stream.lose("cut off", "interrupted before all of it was passed on")
-        if not any(pump.is_alive() for pump in pumps):
-            os.close(ended)
 
 
 def settle(streams: Sequence[Stream]) -> None:
@@ -220,21 +228,31 @@ def is_ours(descriptor: int) -> bool:
         return False
 
 
-def _laid() -> tuple[Stream, ...]:
+def _laid() -> Mapping[str, Result[Stream, Fault]]:
     is_open = {STDOUT: is_ours(STDOUT), STDERR: is_ours(STDERR)}
     if all(is_open.values()) and _are_one_file(STDOUT, STDERR):
-        return (_stream("stdout", STDOUT, STDERR),)
+        shared = _stream("stdout", STDOUT, STDERR)
+        return {"stdout": shared} if isinstance(shared, Success) else {"stdout": shared, "stderr": shared}
     names = {STDOUT: "stdout", STDERR: "stderr"}
-    return tuple(_stream(name, number) for number, name in names.items() if is_open[number])
+    return {name: _stream(name, number) for number, name in names.items() if is_open[number]}
 
 
-def _stream(name: str, *descriptors: int) -> Stream:
-    """Return a terminal where we have one and one can be made, else a pipe."""
+def _stream(name: str, *descriptors: int) -> Result[Stream, Fault]:
+    """Return a stream through a terminal where we have one and one can be made, else through a pipe."""
+    try:
+        end = os.pipe()
+    except OSError as error:
+        return Failure(fault_of(error))
     terminal = stand_in(descriptors[0], takes_keys=descriptors[0] == STDERR) if os.isatty(descriptors[0]) else None
     if isinstance(terminal, Success):
         ends = terminal.unwrap()
-        return Stream(name, descriptors, ends.outlet, ends.entrance, ends)
-    return Stream(name, descriptors, *_pipe(), terminal=None)
+        return Success(Stream(name, descriptors, ends.outlet, ends.entrance, *end, ends))
+    try:
+        return Success(Stream(name, descriptors, *_pipe(), *end, terminal=None))
+    except OSError as error:
+        for descriptor in end:
+            os.close(descriptor)
+        return Failure(fault_of(error))
 
 
 def _are_one_file(one: int, other: int) -> bool:

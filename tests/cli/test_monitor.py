@@ -336,6 +336,25 @@ def test_where_no_capsule_can_be_made_strict_does_not_run_the_command(project: P
     assert (done.returncode, "ran" in files(project)) == (125, False)
 
 
+@pytest.mark.parametrize("limit", [6, 8, 10, 12])
+def test_few_descriptors_cost_the_record_and_not_the_run(project: Path, limit: int) -> None:
+    script = f'ulimit -n {limit}; exec "$@"'
+    command = ("sh", "-c", "echo out; exit 3")
+
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", sys.executable, "-P", "-m", "capsula", "monitor", *command],
+        cwd=project,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+    told = ["recorded" in line and "Too many open files" in line for line in done.stderr.splitlines()]
+    assert (done.stdout, told, done.returncode) == ("out\n", [True], 3)
+
+
 def test_a_facet_that_fails_does_not_stop_the_command(project: Path) -> None:
     configure(project, 'environment-variables = ["UNSET_VARIABLE"]\n')
 
