@@ -58,6 +58,22 @@ def attention() -> AbstractContextManager[Attention]:
     return _held() if hasattr(signal, "sigtimedwait") else _handled()
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let a signal that asks us to end do nothing in here, after the command: it was meant for that, or comes too late.
+
+    Control-backslash still ends us.
+    """
+    is_main = threading.current_thread() is threading.main_thread()
+    late = ENDING - {signal.SIGQUIT} if is_main else frozenset()
+    before = {number: signal.signal(number, lambda *_: None) for number in late}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 @define
 class _Unattended:
     mask: frozenset[int]

@@ -20,6 +20,7 @@ from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.report import Report, silent
 from capsula.core.run import Command, Logged, Outcome
 from capsula.effects.process import run
+from capsula.effects.signals import undisturbed
 from capsula.effects.surroundings import stream_kind, umask
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import header, looked, prepared
@@ -103,7 +104,8 @@ def monitor(
     over = perf_counter()
     report("ended", exit_code=outcome.exit_code, run_time=outcome.run_time)
     ending = Ending(outcome.ended, outcome.run_time, _status(outcome), _after(config, capsule, outcome), since)
-    closing = ended(plan, _logged(capsule, outcome), ending)
+    with undisturbed():
+        closing = ended(plan, _logged(capsule, outcome), ending)
     if isinstance(closing, Success):
         capsule = closing.unwrap()
     else:

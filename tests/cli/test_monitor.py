@@ -307,6 +307,16 @@ def test_a_death_by_signal_is_capsulas_own(project: Path, number: signal.Signals
     assert (after["exit_code"], after["signal"], after["capsula"]["status"]) == (128 + number, number.name, status)
 
 
+def test_a_signal_that_comes_after_the_commands_end_costs_no_record(project: Path) -> None:
+    configure(project, '[monitor.item.big.files]\n"big" = { hash = "sha256" }\n')
+    late = "(while kill -0 $$; do :; done; sleep 0.1; kill -INT $PPID; kill -TERM $PPID; kill -HUP $PPID)"
+
+    done = capsula("monitor", "-i", "big", "sh", "-c", f"truncate -s 300M big; {late} >late 2>&1 & exit 7", cwd=project)
+
+    assert (done.returncode, done.stderr) == (7, "")
+    assert document(only_capsule(project), "post-run-info.json")["capsula"]["status"] == "failed"
+
+
 def test_a_shell_sees_143_for_a_command_that_was_terminated(project: Path) -> None:
     line = f"{sys.executable} -P -m capsula monitor sh -c 'kill -TERM $$'; echo $?"
 
