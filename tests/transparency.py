@@ -371,7 +371,7 @@ SIGNALS: tuple[Case, ...] = (
     Case(
         "Ctrl-C, and it does not care",
         ("sleep", "60"),
-        'echo ready; exec "$@"',
+        'stty noflsh; echo ready; exec "$@"',
         steps=(_shows("ready\r\n"), _typed("\x03")),
     ),
     Case(
