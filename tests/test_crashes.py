@@ -29,6 +29,8 @@ from capsula.effects.manifest import integrity
 from tests.faulty import KILL, Ended, Faulty, faulty
 from tests.running import PLAIN, capsula, capsules, document, environment
 
+pytestmark = pytest.mark.slow
+
 CONTENT = b"the only copy of what took a week\n" * 100
 COMMAND = ("sh", "-c", "yes 'the only copy of what took a week' | head -n 100 > moved; echo out; echo err >&2; exit 3")
 CONFIGURATION = f"""

@@ -126,6 +126,7 @@ def edited(capsule: Path, name: str, change: dict[str, Any]) -> Path:
     return copy
 
 
+@pytest.mark.slow
 def test_an_analysis_comes_back_after_its_code_and_environment_are_gone(project: Path) -> None:
     capsule = capsules(project)[0]
     before = untouched(project)
@@ -144,6 +145,7 @@ def test_an_analysis_comes_back_after_its_code_and_environment_are_gone(project:
     assert not (project / "results").exists()
 
 
+@pytest.mark.slow
 def test_another_kernel_of_linear_algebra_changes_digits_at_most(project: Path) -> None:
     capsule = capsules(project)[0]
     other = edited(capsule, "context.json", {"environment/values": {"OPENBLAS_CORETYPE": "Prescott"}})
@@ -156,6 +158,7 @@ def test_another_kernel_of_linear_algebra_changes_digits_at_most(project: Path) 
     assert values["OPENBLAS_CORETYPE"] == "Prescott"
 
 
+@pytest.mark.slow
 def test_another_hash_seed_is_different_and_named(project: Path) -> None:
     capsule = capsules(project)[0]
     other = edited(capsule, "pre-run-info.json", {"environment_changes": {"PYTHONHASHSEED": "1"}})
@@ -167,6 +170,7 @@ def test_another_hash_seed_is_different_and_named(project: Path) -> None:
     assert (compared.returncode, "PYTHONHASHSEED" in compared.stdout) == (1, True)
 
 
+@pytest.mark.slow
 def test_a_changed_input_is_different_and_named(project: Path) -> None:
     capsule = capsules(project)[0]
     write(project, {"data/measured.csv": MEASURED.replace("0.0", "1.0", 1).encode()})
@@ -178,6 +182,7 @@ def test_a_changed_input_is_different_and_named(project: Path) -> None:
     assert told(account) == {"inputs": "data/measured.csv has other content than then"}
 
 
+@pytest.mark.slow
 def test_a_missing_input_blocks(project: Path) -> None:
     capsule = capsules(project)[0]
     (project / "data/measured.csv").unlink()

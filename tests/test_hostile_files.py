@@ -186,6 +186,7 @@ def test_a_hole_takes_no_room(tmp_path: Path) -> None:
     assert status.st_blocks * 512 < 1 << 20
 
 
+@pytest.mark.slow
 def test_of_too_many_files_none_is_looked_at(tmp_path: Path) -> None:
     ways = 500
     write(tmp_path, {f"data/{number}": b"" for number in range(MOST_FILES // ways + 1)})
@@ -244,6 +245,7 @@ def test_in_a_directory_that_is_gone_one_line_says_so(words: tuple[str, ...], tm
     assert (done.stderr.count("\n"), "the working directory cannot be used" in done.stderr) == (1, True)
 
 
+@pytest.mark.slow
 def test_a_root_that_is_not_utf8_is_a_root_like_any_other(tmp_path: Path) -> None:
     root = repository(tmp_path / "caf\udce9\n", {"a": b"a\n", "capsula.toml": TOML})
     write(root, {"a": b"b\n", "\udcff": b"c"})

@@ -106,6 +106,7 @@ def test_git_itself_would_run_what_the_repository_names(top: Path, canary: Path)
     assert canary.exists()
 
 
+@pytest.mark.slow
 def test_no_command_runs_what_a_repository_names(top: Path, canary: Path, tmp_path: Path) -> None:
     done = [capsula(*words, cwd=top, **apart(tmp_path)) for words in COMMANDS]
     inside = capsula("-C", "..", "capture", cwd=top / "bare", **apart(tmp_path))

@@ -75,6 +75,7 @@ def test_what_was_found_is_found_no_more(name: str, content: bytes, root: Path) 
 
 
 @pytest.mark.skipif(find_spec("atheris") is None, reason="needs: atheris")
+@pytest.mark.slow
 @pytest.mark.parametrize("group", GROUPS)
 def test_a_fuzzer_that_sees_where_it_gets_finds_nothing(group: str, original: Path, tmp_path: Path) -> None:
     outcome = fuzzed(original, tmp_path, [*GROUPS[group]], f"-runs={RUNS[group]}", "-seed=1")

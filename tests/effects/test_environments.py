@@ -55,7 +55,7 @@ def order(tmp_path: Path) -> Order:
     return Order(Recipe(HERE), place, surroundings(tmp_path), offline=True, wheels=(tmp_path / "wheels",))
 
 
-@pytest.fixture(params=["uv", "pip"])
+@pytest.fixture(params=["uv", pytest.param("pip", marks=pytest.mark.slow)])
 def by(request: pytest.FixtureRequest, tmp_path: Path) -> Installer:
     chosen = installer(surroundings(tmp_path)) if request.param == "uv" else Pip(sys.executable)
     assert chosen.name == request.param
@@ -267,6 +267,7 @@ def test_of_two_builders_one_builds_and_both_use_it(thing: Path, order: Order, t
     assert told == [b"False\n", b"True\n"]
 
 
+@pytest.mark.slow
 def test_a_builder_does_not_wait_for_ever(thing: Path, order: Order, tmp_path: Path) -> None:
     order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)), time_limit=0.2)
     with building(order, tmp_path / "wheels", by_pip=True) as builder:
