@@ -2,8 +2,8 @@
 
     .venv/bin/python .ci/wheel.py [INTERPRETER]...
 
-Without interpreters: this one. The tests are copied away from the sources, so that nothing but the wheel is imported. The
-slow ones and the laws are left to ``make test``: they say the same on every Python.
+Without interpreters: this one. The tests are copied away from the sources, so that nothing but the wheel is imported.
+The slow ones and the laws are left to ``make test``: they say the same on every Python.
 """
 
 import shutil
@@ -14,6 +14,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 TESTS = ("tests", "property_tests", "examples", "pyproject.toml", "README.md", "CHANGELOG.md")
+
+BRIEFLY = ("-q", "-n", "auto", "--dist", "worksteal", "-m", "not slow")
 
 
 def main(interpreters: list[str]) -> None:
@@ -33,7 +35,7 @@ def main(interpreters: list[str]) -> None:
             run(python, "-m", "pip", "install", "--quiet", "pip>=25.1")
             run(python, "-m", "pip", "install", "--quiet", f"{wheel}[examples]", "--group", "test", cwd=place)
             print(f"== the wheel on {interpreter}", flush=True)
-            run(python, "-P", "-m", "pytest", "-q", "-n", "auto", "--dist", "worksteal", "-m", "not slow", "tests", cwd=place)
+            run(python, "-P", "-m", "pytest", *BRIEFLY, "tests", cwd=place)
 
 
 def run(*words: str | Path, cwd: Path = ROOT) -> None:
