@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from attrs import frozen
@@ -122,7 +123,7 @@ class _Side:
     root: Path | None = None
     """Where the files that were not kept still are."""
 
-    @property
+    @cached_property
     def outputs(self) -> Mapping[str, Mapping[str, Json]]:
         """Path to facts."""
         entries = {**_table(self.result.get("outputs")), **_table(self.result.get("files"))}

@@ -99,3 +99,24 @@ def assert_no_success(verdict: Verdict) -> None:
     assert exit_status(verdict) != 0
     assert facts["verdict"] not in GOOD
     assert not GOOD & set(lines(verdict)[0].replace(":", " ").split())
+
+
+class _Counting(dict[str, Any]):
+    """A document that counts how often somebody reads of the outputs in it."""
+
+    reads = 0
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.reads += key == "outputs"
+        return super().get(key, default)
+
+
+def test_what_a_capsule_says_of_its_outputs_is_read_no_more_often_because_there_are_many(replayed: Replayed) -> None:
+    outputs: Any = replayed.it.result["outputs"]
+    (facts,) = outputs.values()
+    one, many = (_Counting({**replayed.it.result, "outputs": {str(name): facts for name in range(n)}}) for n in (1, 9))
+
+    replayed.judged(one)
+    replayed.judged(many)
+
+    assert one.reads == many.reads
