@@ -3,8 +3,9 @@
 import fcntl
 import json
 import os
+import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
@@ -23,7 +24,7 @@ from capsula.effects.asks import started
 from capsula.effects.files import folders, replaced
 from capsula.effects.indexes import Indexes, indexes
 from capsula.effects.installers import Workshop, cache_of_uv, carried_out, environment, installer
-from capsula.effects.interpreters import found
+from capsula.effects.interpreters import found, without_python
 from capsula.effects.links import linked, site_directory
 from capsula.effects.stamps import edited, stamp
 from capsula.restorers.building import OWN_PIP, WANTED, Found, Installer, Prospect, Stage, Uv, requirements
@@ -219,7 +220,8 @@ def _filled(site: _Site) -> Result[None, Fault]:
         return Failure(why)
     names = ", ".join(pin.requirement for pin in lacking)
     which = "this package cannot" if len(lacking) == 1 else f"these {len(lacking)} packages cannot"
-    remedy = "allow to fetch them" if site.order.offline else "put wheels of them into a directory, and name that"
+    wheels = "put wheels of them into a directory, and name that in UV_FIND_LINKS or PIP_FIND_LINKS"
+    remedy = "allow to fetch them" if site.order.offline else f"{wheels}; or use what is here by --no-rebuild"
     return Failure(Fault("unavailable", f"{which} be had: {names} ({why.message})", remedy))
 
 
@@ -280,12 +282,35 @@ def _not_in_cache(order: Order, base: Found, by: Uv, pins: Sequence[Pin]) -> Seq
     return _lacking(pins, probed)[0]
 
 
+def is_as_it_was(recorded: Json, surroundings: Surroundings) -> bool:
+    """Tell whether a Python of the operating system ran, and stands here with the same packages: no index has those."""
+    told = recorded.get("interpreter") if isinstance(recorded, Mapping) else None
+    program = told.get("executable") if isinstance(told, Mapping) else None
+    if not (isinstance(recorded, Mapping) and isinstance(program, str) and _OF_THE_SYSTEM.fullmatch(program)):
+        return False
+    here = Surroundings(Path("/"), without_python(surroundings.environ), (program, "-"), surroundings.executable)
+    return _seen(here).map(lambda facts: _substance(facts) == _substance(recorded)).value_or(False)
+
+
+_OF_THE_SYSTEM = re.compile(r"/usr/bin/python[\d.]*")
+"""Whatever else a capsule names is not run to see what it is."""
+
+
+def _substance(facts: Json) -> Json:
+    whole = facts if isinstance(facts, Mapping) else {}
+    told = whole.get("interpreter")
+    return [told.get("build") if isinstance(told, Mapping) else None, whole.get("distributions")]
+
+
 def _looked_at(directory: Path, order: Order) -> Result[Json, Fault]:
-    """Look at an environment with the facet that looked at the one that was recorded."""
     program = str(directory / "bin" / "python")
-    surroundings = Surroundings(directory, {"PATH": os.defpath}, (program, "-I", "-"), order.surroundings.executable)
-    config = Config(directory, Settings(), surroundings)
-    with started(python_packages.asks(config), surroundings.environ, directory) as answers:
+    return _seen(Surroundings(directory, {"PATH": os.defpath}, (program, "-I", "-"), order.surroundings.executable))
+
+
+def _seen(surroundings: Surroundings) -> Result[Json, Fault]:
+    """Look at an environment with the facet that looked at the one that was recorded."""
+    config = Config(surroundings.cwd, Settings(), surroundings)
+    with started(python_packages.asks(config), surroundings.environ, surroundings.cwd) as answers:
         return python_packages.collect(evolve(config, answers=answers)).map(lambda fragment: fragment.facts)
 
 

@@ -19,7 +19,7 @@ from capsula.core.remote import is_fetchable
 from capsula.core.step import Fidelity, Phase, Plan, Step, planned
 from capsula.core.tree import path_flaw
 from capsula.core.upgrade import WITHOUT_FORMAT, is_old
-from capsula.effects.environments import Order, foreseen
+from capsula.effects.environments import Order, foreseen, is_as_it_was
 from capsula.effects.fetch import fetching
 from capsula.effects.key import resealed, vault_of
 from capsula.effects.manifest import is_own
@@ -194,7 +194,7 @@ def blueprint(inspected: Inspected, config: Config) -> Result[Blueprint, Fault]:
 
 def plan(it: Blueprint, surroundings: Surroundings, wish: Wish, place: Path) -> Plan:
     """Return what will be done, step by step; interpreters, and uv, are asked what there is."""
-    recipe = it.recipe(place) if wish.rebuild else None
+    recipe = sought(it, surroundings, wish, place)
     home = cache(surroundings.environ)
     prospect = foreseen(ordered(recipe, home, surroundings, wish)) if recipe and home else None
     environment = prospect.directory if prospect else None
@@ -202,12 +202,18 @@ def plan(it: Blueprint, surroundings: Surroundings, wish: Wish, place: Path) -> 
         (
             *_source_steps(it, wish),
             *(_input_step(each, it, wish) for each in it.inputs),
-            _environment_step(recipe, prospect, wish),
+            _environment_step(recipe or it.recipe(place), prospect, wish, is_built=recipe is not None),
             it.variables.within(environment).step,
             _run_step(it, it.replay(place, environment), wish),
             _compare_step(it),
         )
     )
+
+
+def sought(it: Blueprint, surroundings: Surroundings, wish: Wish, place: Path) -> Recipe | None:
+    """Return what is to be built; none if the environment that is here is used."""
+    is_here = not wish.rebuild or is_as_it_was(it.context.get("python_packages"), surroundings)
+    return None if is_here else it.recipe(place)
 
 
 def ordered(recipe: Recipe, home: Path, surroundings: Surroundings, wish: Wish) -> Order:
@@ -343,10 +349,14 @@ def _input_step(each: Input, it: Blueprint, wish: Wish) -> Step:
     return Step(Phase.INPUTS, title, "approximate", why)
 
 
-def _environment_step(recipe: Recipe | None, prospect: Prospect | None, wish: Wish) -> Step:
-    if recipe is None:
+def _environment_step(recipe: Recipe | None, prospect: Prospect | None, wish: Wish, *, is_built: bool) -> Step:
+    if recipe is None or not wish.rebuild:
         why = "which Python ran was not recorded" if wish.rebuild else "as you say"
         return Step(Phase.ENVIRONMENT, "use the environment that is here", "approximate", why)
+    if not is_built:
+        count = len(recipe.pins) + len(recipe.links)
+        told = f"Python {recipe.python.version} of this system, with the {_counted(count, 'package')} that it had"
+        return Step(Phase.ENVIRONMENT, f"use {told}")
     if prospect is None:
         why = "there is neither HOME nor XDG_CACHE_HOME; use the one that is here by --no-rebuild"
         return Step(Phase.ENVIRONMENT, "build an environment", "needs", why)

@@ -23,7 +23,7 @@ from capsula.effects.restore import Restored
 from capsula.effects.restore import restored as source_restored
 from capsula.effects.signals import ENDING
 from capsula.effects.surroundings import stream_kind
-from capsula.flows.blueprint import TREE, UNRECORDED, Blueprint, Wish, ordered
+from capsula.flows.blueprint import TREE, UNRECORDED, Blueprint, Wish, ordered, sought
 from capsula.flows.environment import HASH_SEED
 from capsula.flows.inputs import Input
 from capsula.flows.inspect import Inspected, capsules, inspected, part
@@ -136,7 +136,7 @@ def _environment(
     it: Blueprint, wish: Wish, place: Path, surroundings: Surroundings, report: Report
 ) -> Result[Environment | None, Fault]:
     home = cache(surroundings.environ)
-    recipe = it.recipe(place) if wish.rebuild else None
+    recipe = sought(it, surroundings, wish, place)
     if recipe is None:
         return Success(None)
     if home is None:

@@ -25,6 +25,8 @@ from capsula.reproduction.telling import sentences
 from capsula.reproduction.verdict import Ending, Suspect, Verdict, blocked, judged
 
 _OF_THE_MACHINE = ("determinism", "system")
+_OF_AN_ENVIRONMENT = ("packages", "interpreter")
+"""What is known of one that was built; of one that is here, its facts tell."""
 
 
 @frozen
@@ -94,7 +96,8 @@ def context_suspects(it: Blueprint, replay: Replay) -> tuple[Suspect, ...]:
     here = capsule.documents.get(CONTEXT, {}) if capsule else {}
     if not here:
         return ()
-    assessment = assessed(Context(it.context, (), str(it.root)), Context(here, (), str(replay.root)), _OF_THE_MACHINE)
+    names = _OF_THE_MACHINE if replay.environment else (*_OF_THE_MACHINE, *_OF_AN_ENVIRONMENT)
+    assessment = assessed(Context(it.context, (), str(it.root)), Context(here, (), str(replay.root)), names)
     drift = (Suspect(aspect.name, "; ".join(sentences(aspect.differences))) for aspect in assessment.drifted)
     seeds = (part(it.documents[BEFORE], "environment_changes"), part(it.context, "environment", "values"))
     is_known = it.function or any("PYTHONHASHSEED" in _table(seed) for seed in seeds)

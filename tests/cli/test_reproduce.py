@@ -15,6 +15,8 @@ import pytest
 
 from tests.repositories import commit, git, repository
 from tests.running import PATIENCE, capsula, capsules, document, environment, files
+from tests.wheels import environment as build
+from tests.wheels import wheel
 
 PROGRAM = b"""
 import os, sys
@@ -110,6 +112,30 @@ def test_the_environment_is_rebuilt_and_used(project: Path, tmp_path: Path) -> N
     assert (done.returncode, account["verdict"], account["context"]["state"]) == (0, "identical", "exact")
     args = document(Path(account["replays"][0]), "pre-run-info.json")["args"]
     assert Path(args[0]).is_relative_to(tmp_path / "cache")
+
+
+def test_packages_that_changed_are_suspected_when_the_environment_that_is_here_is_used(
+    project: Path, tmp_path: Path
+) -> None:
+    old, new = (wheel(tmp_path / "wheels", "thing", version, {"thing.py": "\n"}) for version in ("1.0", "2.0"))
+    program = build(tmp_path / "env", old)
+    capsule = record(project, str(program), "main.py")
+    shutil.rmtree(tmp_path / "env")
+    build(tmp_path / "env", new)
+
+    _, account = reproduced(project, capsule.name)
+
+    assert account["context"]["suspects"] == [{"facet": "packages", "reason": "thing 1.0 → 2.0"}]
+
+
+@pytest.mark.skipif(not Path("/usr/bin/python3").exists(), reason="needs: a Python of the system")
+def test_a_python_of_the_system_that_is_as_it_was_is_not_built_anew(project: Path, tmp_path: Path) -> None:
+    capsule = record(project, "/usr/bin/python3", "main.py")
+
+    done = capsula("reproduce", "--offline", "--json", capsule.name, cwd=project, **caching(project))
+
+    assert (json.loads(done.stdout)["verdict"], json.loads(done.stdout)["context"]["state"]) == ("identical", "exact")
+    assert not (tmp_path / "cache" / "capsula" / "environments").exists()
 
 
 def test_a_variable_that_was_listed_is_put_back(project: Path) -> None:
