@@ -231,9 +231,17 @@ def _value(text: bytes, name: tuple[int, int, int], keyword: bytes, wish: Discre
     known = text[start:end].lstrip(b"-")
     if known.decode("utf-8", "replace") in wish.allow or (kind == "spaced" and text[start : start + 2] != b"--"):
         return None
-    if not _is_literal(match[kind], kind, keyword, is_variable=known.isupper()):
+    form = "alone" if kind == "loose" and _fills_its_line(text, start, match.end()) else kind
+    if not _is_literal(match[kind], form, keyword, is_variable=known.isupper()):
         return None
     return match.start(kind), match.end(kind) if kind == "quoted" else _end(_DELIMITED + b"*", text, match.end(kind))
+
+
+def _fills_its_line(text: bytes, start: int, end: int) -> bool:
+    """Tell whether there is nothing else in a line, as in one of a settings file, or of a patch to such a file."""
+    before = text[max(start - LONGEST_NAME, 0) : start].rstrip(b" \t+-")
+    after = text[end : end + LONGEST_NAME].lstrip(b" \t")
+    return before[-1:] in b"\r\n" and after[:1] in b"\r\n"
 
 
 _ASSIGNED = (
@@ -257,7 +265,9 @@ def _is_literal(value: bytes, kind: str, keyword: bytes, *, is_variable: bool) -
         return has_digit or not (_is_identifier(plain, b".") or any(name in plain for name in _NAMES))
     if kind == "quoted" and keyword != b"token":
         return has_digit or not any(name in plain for name in _NAMES)
-    if kind == "loose":
+    if kind == "alone" and keyword != b"token":
+        return has_digit and not _is_identifier(plain, b".")
+    if kind in {"alone", "loose"}:
         is_mixed = len(value) >= 16 and value not in (plain, value.upper())
         return has_digit and (is_mixed or not _is_identifier(plain))
     return not _is_identifier(plain, b".") and (has_digit or (len(plain) >= 8 and not _is_identifier(plain)))

@@ -26,6 +26,9 @@ aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
 https://host/?token=abc123&more=1
 password: hunt-er22
 client_secret='hunter2'
+password = hunter2x
+    db_password: Summer2024
++smtp-password = hunter2x
 """
 
 HARMLESS = """
@@ -52,6 +55,11 @@ token_type = "Bearer"
 API_KEY = settings.API_KEY
 API_KEY=$SECRET
 passwd = x
+password = settings.db1.password
+password = base64_of(x)
+password: hunter2x, as ever
+token = TEST_DATA_BASE64
+password = hunter2x if x else y
 headers = f"Authorization: Bearer {token}"
 Token: "#ddd0c0",
 [redacted named 0123456789abcdef] password=[redacted named 0123456789abcdef]
