@@ -72,6 +72,7 @@ def source_changes(there: Side, here: Side, root: Path) -> tuple[SourceChange, .
 _Told: TypeAlias = tuple[Side, Json]
 _Content: TypeAlias = bytes | str | None
 """The bytes of a file, why they are not to be had, or none if there is no such file."""
+_UNKEPT = "its content was not kept"
 
 
 @frozen
@@ -86,8 +87,8 @@ class _State:
         """Return what a file held."""
         if path in self.tree.deleted:
             return None
-        if any(missed.path == path for missed in self.tree.missed):
-            return "its content was not kept"
+        if any(missed.path == path and not (missed.committed and self.commit) for missed in self.tree.missed):
+            return _UNKEPT
         if any(kept.path == path for kept in self.tree.overlay):
             return self.archived.get(path, "the archive does not hold it")
         if self.commit is None:
@@ -154,7 +155,7 @@ def _patch(old: bytes | None, new: bytes | None, path: str) -> str:
 def _touched(tree: Tree) -> Iterator[str]:
     yield from (kept.path for kept in tree.overlay)
     yield from tree.deleted
-    yield from (missed.path for missed in tree.missed)
+    yield from (missed.path for missed in tree.missed if not missed.committed)
 
 
 def _state(side: Side, tree: Tree, repository: pygit2.Repository | None, paths: Iterable[str]) -> _State:
@@ -208,7 +209,7 @@ def _committed(commit: pygit2.Tree, path: str) -> _Content:
             return None
         return found.data if found.size <= LARGEST else "it is too large to show"
 
-    return safe(exceptions=TROUBLE)(blob)().value_or(None)
+    return safe(exceptions=TROUBLE)(blob)().value_or(_UNKEPT if path in commit else None)
 
 
 def _committed_changes(one: pygit2.Tree | None, other: pygit2.Tree | None) -> set[str]:

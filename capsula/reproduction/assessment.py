@@ -181,12 +181,17 @@ class _Sides:
         tree = tree_place(path)
         rest = path[len(tree) :]
         if not rest or rest[0] in {"withheld", "left_out"}:  # the digest is not of these
-            return False
+            return bool(rest) and self._is_committed((*tree, *rest[:2]))
         if not self._differs(*tree, "digest") or rest[0] not in {"digest", *_TELLING}:
             return True
         if rest[0] == "digest":
             return any(self._differs(*tree, key) for key in _TELLING)
         return rest[0] != "head" and self._differs(*tree, "head")
+
+    def _is_committed(self, place: KeyPath) -> bool:
+        """Tell whether a file that is listed only is as committed, so that the commits tell of it what there is."""
+        rows = [row for side in (self.one, self.other) if (row := _table(part(side, place)))]
+        return bool(rows) and all(row.get("committed") is True for row in rows)
 
     def _differs(self, *place: str) -> bool:
         return part(self.one, place) != part(self.other, place)

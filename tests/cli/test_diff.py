@@ -123,6 +123,26 @@ def test_changes_that_were_committed_since_are_told_as_well(project: Path) -> No
     assert drifted(told)[:2] == ["source", "inputs"]
 
 
+def test_a_file_that_is_withheld_is_no_change_as_long_as_it_is_as_committed(project: Path, tmp_path: Path) -> None:
+    write(project, {".env": b"KEY=1\n"})
+    commit(project)
+    git(project, "remote", "add", "origin", str(project))
+    git(project, "fetch", "--quiet", "origin")
+    monitored(project)
+    write(project, {"helper.py": b"VALUE = 2\n"})
+    commit(project)
+    monitored(project)
+
+    told = difference(project)
+
+    first, second = (document(it, "context.json")["source"]["project"] for it in capsules(project)[-2:])
+    assert ("withheld" in first, [it["path"] for it in second["withheld"]]) == (False, [".env"])
+    source = told["source"]
+    assert isinstance(source, list)
+    assert [it["path"] for it in source] == ["helper.py"]
+    assert ".env" not in json.dumps(told["aspects"])
+
+
 def test_a_commit_that_is_neither_here_nor_kept_is_said_to_be_out_of_reach(project: Path, tmp_path: Path) -> None:
     write(project, {"helper.py": b"VALUE = 2\n"})
     commit(project)
