@@ -68,7 +68,7 @@ class _Walk:
         self._parts -= 1
         try:
             return self._fact(value, place, above)
-        except Exception as error:  # whatever the value's own methods raise
+        except (Exception, SystemExit) as error:  # whatever the value's own methods raise
             self._raised(error, (*place, "repr"))
             return {"type": _name(type(value))}
 
@@ -125,7 +125,7 @@ class _Walk:
         for name in names:
             try:
                 part = getattr(value, name)
-            except Exception as error:  # a field may be a property, or not be set at all
+            except (Exception, SystemExit) as error:  # a field may be a property, or not be set at all
                 self._raised(error, (*place, name))
             else:
                 fields[name] = self.fact(part, (*place, name), inside)
@@ -160,7 +160,7 @@ class _Walk:
     def _cut(self, place: KeyPath, what: str) -> None:
         self._tell(Fault("cut", f"{what}: only a part is recorded", path=(*place, "whole")))
 
-    def _raised(self, error: Exception, place: KeyPath) -> None:
+    def _raised(self, error: BaseException, place: KeyPath) -> None:
         self._tell(Fault("unrepresentable", f"its methods raised {_name(type(error))}", path=place))
 
     def _tell(self, fault: Fault) -> None:

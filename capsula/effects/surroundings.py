@@ -51,9 +51,16 @@ def stream_kind(descriptor: int) -> str:
     if os.isatty(descriptor):
         return "terminal"
     if stat.S_ISCHR(status.st_mode):
-        return "null" if status.st_rdev == Path(os.devnull).stat().st_rdev else "device"
+        return "null" if _is_null(status.st_rdev) else "device"
     kinds = {stat.S_IFREG: "file", stat.S_IFIFO: "pipe", stat.S_IFSOCK: "socket"}
     return kinds.get(stat.S_IFMT(status.st_mode), "device")
+
+
+def _is_null(device: int) -> bool:
+    try:
+        return device == Path(os.devnull).stat().st_rdev
+    except OSError:  # there may be no devices by name
+        return False
 
 
 def umask() -> str | None:

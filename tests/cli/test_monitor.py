@@ -346,6 +346,27 @@ def test_where_no_capsule_can_be_made_strict_does_not_run_the_command(project: P
     assert (done.returncode, "ran" in files(project)) == (125, False)
 
 
+def test_where_devices_have_no_names_the_command_runs(project: Path) -> None:
+    hidden = 'mount -t tmpfs tmpfs /dev || exit 99; exec "$@"'
+    ours = [sys.executable, "-P", "-m", "capsula", "monitor", "sh", "-c", "echo out; exit 3"]
+
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", hidden, "sh", *ours],
+        cwd=project,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+    if "unshare:" in done.stderr or done.returncode == 99:
+        pytest.skip("needs: root")
+    assert (done.stdout, done.returncode) == ("out\n", 3)
+    assert document(only_capsule(project), "pre-run-info.json")["command"]["stdin"] == "device"
+
+
 @pytest.mark.parametrize("limit", [6, 8, 10, 12])
 def test_few_descriptors_cost_the_record_and_not_the_run(project: Path, limit: int) -> None:
     script = f'ulimit -n {limit}; exec "$@"'

@@ -67,6 +67,11 @@ class Unwilling:
     __bool__ = __len__ = __iter__ = __eq__ = __hash__ = __repr__  # type: ignore[assignment]  # none of them is called
 
 
+class Leaving:
+    def __repr__(self) -> NoReturn:
+        sys.exit("leaves the program")
+
+
 class Liar:
     @property  # type: ignore[misc]  # a lie
     def __class__(self) -> type:
@@ -166,6 +171,13 @@ def test_a_value_whose_methods_raise_costs_only_itself() -> None:
     assert fragment.facts[:2] == [1, {"type": f"{HERE}.Unwilling"}]
     assert fragment.facts[2]["type"] == "OfUnwillingClass" or fragment.facts[2]["type"] == f"{HERE}.OfUnwillingClass"
     assert fragment.faults[0] == Fault("unrepresentable", "its methods raised ZeroDivisionError", path=("1", "repr"))
+
+
+def test_a_value_that_would_leave_the_program_is_not_let() -> None:
+    fragment = represented([Leaving(), 1])
+
+    assert fragment.facts == [{"type": f"{HERE}.Leaving"}, 1]
+    assert fragment.faults == (Fault("unrepresentable", "its methods raised SystemExit", path=("0", "repr")),)
 
 
 def test_a_field_that_cannot_be_read_costs_only_itself() -> None:
