@@ -24,10 +24,18 @@ End: TypeAlias = "tuple[int, struct_rusage]"
 """A wait status, and the resources that were used."""
 
 ENDING: Signals = frozenset({signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM})
-PASSED_ON: Signals = ENDING | {signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH}
+OWN: Signals = frozenset(
+    {
+        *(signal.SIGKILL, signal.SIGSTOP, signal.SIGTTIN, signal.SIGTTOU),
+        *(signal.SIGCHLD, signal.SIGPIPE, signal.SIGXFSZ),
+        *(signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL, signal.SIGSEGV, signal.SIGSYS, signal.SIGTRAP),
+    }
+)
+"""What is ours: it cannot be held back, is no news to the command, or tells of our own faults."""
 FROM_TERMINALS: Signals = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH})
 OF_JOBS: Signals = frozenset({signal.SIGTSTP, signal.SIGCONT})
 """What is passed on where it can be held back, too: we are not to stop before the command did."""
+PASSED_ON: Signals = frozenset(signal.valid_signals()) - OWN - OF_JOBS
 
 LOOK_AGAIN = 1.0
 """Seconds until we look for the command's end though no signal told of it: a foreign thread may have taken that."""
@@ -136,6 +144,8 @@ class _Held:
 
     def _reached(self, told: signal.struct_siginfo, pid: int) -> bool:
         """Return whether the command got the signal too: from the kernel, from itself, or as one of our group."""
+        if told.si_signo == signal.SIGALRM and told.si_code > 0:
+            return False  # who sets an alarm and then executes us means the command, and only we have it
         return told.si_code > 0 or told.si_pid in {pid, os.getpid()} or self.canary.got(told.si_signo)
 
 

@@ -223,7 +223,7 @@ def test_we_are_left_as_we_were(wrapper: Wrapper) -> None:
 @pytest.mark.parametrize(
     ("number", "platform"),
     [
-        *((number, "") for number in [*SIGNALS, signal.SIGINT, signal.SIGQUIT]),
+        *((number, "") for number in [*SIGNALS, signal.SIGINT, signal.SIGQUIT, signal.SIGALRM, signal.SIGXCPU, 50]),
         *((number, ELSEWHERE) for number in SIGNALS),
     ],
 )
@@ -237,6 +237,14 @@ def test_a_signal_to_us_alone_is_passed_on_once_and_waited_for(wrapper: Wrapper,
     read_until(said, f"got {int(number)}\n".encode())
 
     assert (_finished(process), wrapped.logs[0]) == (7, f"ready\ngot {int(number)}\n".encode())
+
+
+def test_an_alarm_that_the_caller_set_is_the_commands(wrapper: Wrapper) -> None:
+    alarmed = Wrapper(wrapper.directory, before="import signal; signal.setitimer(signal.ITIMER_REAL, 1)")
+
+    ended = alarmed.run("sleep", "20")
+
+    assert (ended.returncode, alarmed.ending) == (-signal.SIGALRM, (128 + signal.SIGALRM, signal.SIGALRM))
 
 
 def test_a_signal_to_the_group_is_not_repeated(wrapper: Wrapper) -> None:
