@@ -43,8 +43,9 @@ def run(options: Namespace, console: Console) -> int:
         return USAGE
     surroundings, vault = config.surroundings, config.vault
     into = Path(os.path.normpath(surroundings.cwd / options.into))
+    fetch = surroundings.environ if options.fetch else None
     answer = found(options.capsule, vault, surroundings.cwd).bind(
-        lambda entry: checkout(inspected(entry), into, fetch=surroundings.environ if options.fetch else None)
+        lambda entry: checkout(inspected(entry), into, config.root, fetch=fetch)
     )
     if not isinstance(answer, Success):
         fault = answer.failure()

@@ -147,7 +147,9 @@ def _obstacle(path: Path) -> Fault | None:
 
 
 def _opened(path: Path, flags: RepositoryOpenFlag) -> Result[pygit2.Repository, Exception]:
-    read: Result[pygit2.Repository, Exception] = safe(exceptions=TROUBLE)(pygit2.Repository)(os.fsencode(path), flags)
+    read: Result[pygit2.Repository, Exception] = safe(exceptions=TROUBLE)(
+        lambda: pygit2.Repository(os.fsencode(path), flags)  # not every text that a capsule holds can be a path
+    )()
     return read
 
 

@@ -28,7 +28,7 @@ from capsula.flows.capture import CONTEXT
 from capsula.flows.inputs import Input, declared, inputs
 from capsula.flows.inspect import Inspected, part
 from capsula.flows.recorded_source import UNRECORDED as UNTRACKED
-from capsula.flows.recorded_source import recorded_source
+from capsula.flows.recorded_source import found_again, recorded_source
 from capsula.flows.run import AFTER, BEFORE
 from capsula.flows.seals import is_unsealed
 from capsula.restorers import building, command, python_packages, variables
@@ -139,7 +139,8 @@ class Blueprint:
 def blueprint(inspected: Inspected, config: Config) -> Result[Blueprint, Fault]:
     """Return the blueprint of a recorded run, or why there is none: no run, or no way to start it again."""
     surroundings = config.surroundings
-    context = {**inspected.documents.get(CONTEXT, {}), "source": recorded_source(inspected)}
+    source = found_again(recorded_source(inspected), config.root)
+    context = {**inspected.documents.get(CONTEXT, {}), "source": source}
     documents = {**inspected.documents, CONTEXT: context}
     before = documents.get(BEFORE)
     if before is None:

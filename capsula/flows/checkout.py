@@ -14,7 +14,7 @@ from capsula.effects.restore import restored
 from capsula.flows.capture import CONTEXT
 from capsula.flows.inputs import Input, inputs
 from capsula.flows.inspect import Inspected, part
-from capsula.flows.recorded_source import UNRECORDED, is_approximate, recorded_source
+from capsula.flows.recorded_source import UNRECORDED, found_again, is_approximate, recorded_source
 
 SOURCE = "source"
 
@@ -36,7 +36,9 @@ class Checkout:
     """What the capsule does not hold; each path is where it would stand, relative to the directory."""
 
 
-def checkout(capsule: Inspected, into: Path, *, fetch: Mapping[str, str] | None = None) -> Result[Checkout, Fault]:
+def checkout(
+    capsule: Inspected, into: Path, here: Path, *, fetch: Mapping[str, str] | None = None
+) -> Result[Checkout, Fault]:
     """Restore the source of a capsule into a directory that is empty or does not exist.
 
     Nothing of the capsule is run. Faults: ``occupied``, ``no source``, ``missing``, ``integrity``, those of the disk.
@@ -44,9 +46,10 @@ def checkout(capsule: Inspected, into: Path, *, fetch: Mapping[str, str] | None 
     Args:
         capsule: Whose it is does not matter.
         into: The directory.
+        here: The root directory at which a repository is looked for, if the recorded one is gone.
         fetch: The environment for git, if it may fetch a commit that is not to be had otherwise.
     """
-    told = recorded_source(capsule)
+    told = found_again(recorded_source(capsule), here)
     root = part(capsule.documents, CONTEXT, "root_directory")
     if not told or not isinstance(root, str):
         return Failure(_sourceless(capsule))

@@ -13,6 +13,7 @@ from capsula.core.repository import TROUBLE, holder
 from capsula.core.tree import Missed, Tree, facts
 from capsula.core.upgrade import WITHOUT_FORMAT, is_old
 from capsula.effects.patch import pieces, read
+from capsula.effects.restore import holds
 from capsula.flows.capture import CONTEXT
 from capsula.flows.inspect import Inspected, part
 
@@ -31,6 +32,27 @@ def recorded_source(capsule: Inspected) -> Mapping[str, Json]:
     root = str(context.get("root_directory"))
     trees = {name: _tree(name, checkout, root, capsule.entry.directory) for name, checkout in checkouts.items()}
     return {name: facts(tree) for name, tree in trees.items() if tree}
+
+
+def found_again(source: Mapping[str, Json], root: Path) -> Mapping[str, Json]:
+    """Return the facts of ``source``, with the repositories below a root for those that are gone, if they can stand in.
+
+    So a work tree that was moved, or cloned on another machine, needs no remote to be asked.
+    """
+    return {name: _found_again(tree, root) if isinstance(tree, Mapping) else tree for name, tree in source.items()}
+
+
+def _found_again(tree: Mapping[str, Json], root: Path, top: str = ".") -> Mapping[str, Json]:
+    path, head, nested = (tree.get(key) for key in ("path", "head", "nested"))
+    place = os.path.join(top, path if isinstance(path, str) else ".")  # noqa: PTH118 - a name in a tree, no file
+    told = {**tree}
+    if isinstance(nested, Mapping):
+        inner = {name: each for name, each in nested.items() if isinstance(each, Mapping)}
+        told["nested"] = {**nested, **{name: _found_again(each, root, place) for name, each in inner.items()}}
+    if isinstance(head, str) and not holds(str(tree.get("repository") or ""), head):
+        here = _objects(root / place)
+        told |= {"repository": here} if holds(here, head) else {}
+    return told
 
 
 def is_approximate(tree: Json) -> bool:
@@ -69,7 +91,7 @@ def _objects(place: Path) -> str:
     """Return the directory that git keeps the objects in, of the repository that is at a place now."""
     found = holder(place)
     directory = Path(found.unwrap().path) if isinstance(found, Success) else place / ".git"
-    common = safe(exceptions=(OSError,))((directory / "commondir").read_bytes)().value_or(b"")
+    common = safe(exceptions=(OSError, ValueError))((directory / "commondir").read_bytes)().value_or(b"")
     return os.path.normpath(directory / os.fsdecode(common.strip()))
 
 

@@ -78,6 +78,22 @@ def test_a_commit_that_is_on_a_remote_alone_is_fetched_by_a_command_that_is_name
     assert (allowed, command[:2], command[-3:-1]) == (0, ["run", "git"], ["--", remote])
 
 
+def test_a_repository_that_was_moved_is_found_by_who_stands_in_it(project: Path, tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet", "--bare", "remote")
+    git(project, "remote", "add", "origin", (tmp_path / "remote").as_uri())
+    git(project, "push", "--quiet", "origin", "HEAD:main")
+    capsula("monitor", sys.executable, "main.py", cwd=project)
+    moved = project.rename(tmp_path / "moved")
+
+    status, steps = planned(moved, "--no-rebuild")
+    brought_back = capsula("reproduce", "--no-rebuild", "--discard", cwd=moved, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    checked_out = capsula("checkout", "@1", str(tmp_path / "again"), cwd=moved)
+
+    assert (status, steps["source"]["details"]) == (0, [f"from {moved / '.git'}"])
+    assert brought_back.stdout.startswith("identical: ")
+    assert (checked_out.returncode, (tmp_path / "again" / "main.py").is_file()) == (0, True)
+
+
 def test_another_version_of_python_blocks_the_run_unless_it_may_stand_in(project: Path) -> None:
     capsula("monitor", sys.executable, "main.py", cwd=project)
     capsule = capsules(project)[-1]
