@@ -32,6 +32,9 @@ STDERR = "stderr.log"
 
 _SIGNALS = {number.value: number.name for number in signal.Signals}  # without the real-time ones
 
+_READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""How a log is opened: the command may have put something else in its place."""
+
 REFUSED = 125
 """Exit status of a command that was not run."""
 INTERRUPTED = 128 + signal.SIGINT
@@ -180,7 +183,7 @@ def _log(name: str, logged: Logged, lost: Fault | None) -> Answer:
 def _text(log: Path, limit: int) -> Answer:
     """Return a stream as text: all of it, or its last part with a mark that says so."""
     try:
-        with log.open("rb") as stream:
+        with open(os.open(log, _READING), "rb") as stream:
             left_out = max(stream.seek(0, SEEK_END) - limit, 0)
             stream.seek(left_out)
             text = stream.read(limit).decode("utf-8", "backslashreplace")

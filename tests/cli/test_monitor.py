@@ -317,6 +317,17 @@ def test_a_signal_that_comes_after_the_commands_end_costs_no_record(project: Pat
     assert document(only_capsule(project), "post-run-info.json")["capsula"]["status"] == "failed"
 
 
+@pytest.mark.parametrize("other", ["mkfifo", "mkdir", "ln -s /dev/zero"])
+def test_a_log_that_the_command_replaces_is_lost_and_never_waited_for(project: Path, other: str) -> None:
+    log = '"$CAPSULA_CAPSULE_DIR/stdout.log"'
+
+    done = capsula("monitor", "sh", "-c", f"echo out; rm {log}; {other} {log}; exit 3", cwd=project)
+
+    after = document(only_capsule(project), "post-run-info.json")
+    assert (done.stdout, done.returncode, after["exit_code"]) == ("out\n", 3, 3)
+    assert [place for place, _ in faults(after)][:1] == [("stdout",)]
+
+
 def test_a_shell_sees_143_for_a_command_that_was_terminated(project: Path) -> None:
     line = f"{sys.executable} -P -m capsula monitor sh -c 'kill -TERM $$'; echo $?"
 
