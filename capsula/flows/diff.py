@@ -19,6 +19,7 @@ from capsula.flows.verify import recorded
 from capsula.reproduction.assessment import Assessment, Context, assessed
 from capsula.reproduction.compare import compared
 from capsula.reproduction.comparison import Comparison, Grade, Tolerance, different, unjudged
+from capsula.reproduction.moments import Span, span
 from capsula.reproduction.places import Places, places
 
 EXIT = "exit status"
@@ -93,7 +94,12 @@ def _tolerance(one: Inspected, other: Inspected, config: Config) -> Tolerance:
 
 
 def _places(one: Inspected, other: Inspected) -> Places:
-    return places(_directories(one), _directories(other))
+    spans = (_span(capsule.documents.get(AFTER, {})) for capsule in (one, other))
+    return places(_directories(one), _directories(other), spans)
+
+
+def _span(after: Document) -> Span | None:
+    return span(after.get("started"), after.get("timestamp")).value_or(None)
 
 
 def _directories(capsule: Inspected) -> tuple[Path | None, ...]:

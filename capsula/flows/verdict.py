@@ -20,6 +20,7 @@ from capsula.flows.run import AFTER, BEFORE
 from capsula.reproduction.assessment import Context, assessed
 from capsula.reproduction.compare import Digest, Recorded, compared, compared_contents, settled
 from capsula.reproduction.comparison import Comparison, Grade, Tolerance, different
+from capsula.reproduction.moments import Span, span
 from capsula.reproduction.places import Places, places
 from capsula.reproduction.telling import sentences
 from capsula.reproduction.verdict import Ending, Suspect, Verdict, blocked, judged
@@ -132,6 +133,11 @@ class _Side:
         entries = {**_table(self.result.get("outputs")), **_table(self.result.get("files"))}
         return {name: _table(facts) for name, facts in entries.items()}
 
+    @cached_property
+    def span(self) -> Span | None:
+        """When the run was, if that is known."""
+        return span(self.result.get("started"), self.result.get("timestamp")).value_or(None)
+
     def mark(self, name: str) -> str:
         """Return what it is if it is no file: removed, a link, or (empty) a file or not known."""
         facts = self.outputs.get(name, {})
@@ -161,7 +167,7 @@ class _Side:
 
     def places(self, there: "_Side") -> Places:
         """Return what its directories were called on another side."""
-        return places(there.directories, self.directories)
+        return places(there.directories, self.directories, (there.span, self.span))
 
 
 def _recorded(it: Blueprint) -> _Side:

@@ -1,7 +1,7 @@
 """Compare what a run wrote with what its replay wrote: equal bytes first, then by the kind that the name tells."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from errno import EINVAL
 from importlib import import_module
@@ -40,6 +40,8 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
 _KIND_OF: Mapping[str, str] = {suffix: kind for kind, suffixes in _KINDS.items() for suffix in suffixes}
 _DATABASE = b"SQLite format 3\0"
 """How the content of a database begins, whatever its name is."""
+_DATED = frozenset({".html", ".htm", ".xml", ".json"})
+"""Kinds in which programs say when they wrote them."""
 _PACKED = {"array", "archive", "compressed", "database", "picture", "pickled"}
 """Kinds in which a path of another length would leave nothing where it should be; their parts are looked into."""
 
@@ -57,7 +59,6 @@ class Digest:
 Recorded: TypeAlias = Path | Digest | None
 
 _USUAL = Tolerance()
-_BUT_FOR_PLACES = "the same but for the directory it ran in"
 
 
 def compared(
@@ -119,7 +120,7 @@ def _recognised(recorded: Digest, replayed: Path, places: Places) -> Comparison:
         file.seek(0)
         content = places.as_there(file.read()) if places.pairs and size <= MOST_WHOLE else b""
         if content and _digest((content,), recorded.algorithm) == recorded.hexdigest.lower():
-            return Comparison(Grade.EQUIVALENT, "hash", _BUT_FOR_PLACES)
+            return Comparison(Grade.EQUIVALENT, "hash", f"the same but for {_CIRCUMSTANCES[0].name}")
     return unjudged("hash", "its bytes differ, and of the recorded ones only their hash is known")
 
 
@@ -133,8 +134,10 @@ def _compared(pair: Pair, terms: Terms) -> Comparison:
     if _are_equal(pair):
         return Comparison(Grade.IDENTICAL, "bytes")
     comparison = _by_kind(pair, terms)
-    placed = _placed(pair, terms) if comparison.grade > Grade.EQUIVALENT else None
-    return min(_elsewhere(placed, terms), comparison, key=lambda it: it.grade) if placed else comparison
+    for circumstance in _CIRCUMSTANCES:
+        same = _under_same(circumstance, pair, terms) if comparison.grade > Grade.EQUIVALENT else None
+        comparison = min(same, comparison, key=lambda it: it.grade) if same else comparison
+    return comparison
 
 
 def _by_kind(pair: Pair, terms: Terms) -> Comparison:
@@ -160,22 +163,37 @@ def _beginning(file: BinaryIO) -> bytes:
     return file.read(len(_DATABASE))
 
 
-def _placed(pair: Pair, terms: Terms) -> Pair | None:
-    """Return the pair with all places called alike, as if both had been written there; none if no place is named."""
-    if not terms.places.pairs or _kind(pair) in _PACKED:
+@frozen
+class _Circumstance:
+    """What may have been another one when the replay was written, and how to write both as if it had not."""
+
+    name: str
+    written: Callable[[Places, bytes], bytes]
+    suffixes: frozenset[str] | None = None
+    """Of the files that it is looked for in; none: of all."""
+
+
+_CIRCUMSTANCES = (
+    _Circumstance("the directory it ran in", Places.as_there),
+    _Circumstance("when it ran", lambda places, it: places.at_no_time(places.as_there(it)), _DATED),
+)
+
+
+def _under_same(circumstance: _Circumstance, pair: Pair, terms: Terms) -> Comparison | None:
+    """Return how the pair compares as if both had been written alike in this; none if it is not in them."""
+    suffixes = circumstance.suffixes
+    if terms.places == NOWHERE or _kind(pair) in _PACKED or (suffixes and _suffix(pair.name) not in suffixes):
         return None
     whole = pair.whole.value_or((b"", b""))
-    recorded, replayed = map(terms.places.as_there, whole)
-    return pair_of(pair.name, recorded, replayed) if (recorded, replayed) != whole else None
-
-
-def _elsewhere(pair: Pair, terms: Terms) -> Comparison:
-    if _are_equal(pair):
-        return Comparison(Grade.EQUIVALENT, "bytes", _BUT_FOR_PLACES)
-    comparison = _by_kind(pair, terms)
+    recorded, replayed = (circumstance.written(terms.places, content) for content in whole)
+    if (recorded, replayed) == whole:
+        return None
+    if recorded == replayed:
+        return Comparison(Grade.EQUIVALENT, "bytes", f"the same but for {circumstance.name}")
+    comparison = _by_kind(pair_of(pair.name, recorded, replayed), terms)
     if comparison.grade > Grade.CLOSE:
         return comparison
-    return evolve(comparison, reason=f"{comparison.reason}, and the directory it ran in is another one")
+    return evolve(comparison, reason=f"{comparison.reason}, and {circumstance.name} is another one")
 
 
 def _are_equal(pair: Pair) -> bool:

@@ -1,4 +1,4 @@
-"""Places: directories whose path was another one then, and which programs name in what they write."""
+"""Places: directories whose path was another one then, and which programs name in what they write; and the times."""
 
 import json
 import os
@@ -10,12 +10,17 @@ from urllib.parse import quote
 
 from attrs import frozen
 
+from capsula.reproduction.moments import Span, without_moments
+
 
 @frozen
 class Places:
-    """Pairs of what a directory is called here, and what it was called there."""
+    """Where and when both runs were."""
 
     pairs: tuple[tuple[str, str], ...] = ()
+    """What a directory is called here, and what it was called there."""
+    spans: tuple[Span, ...] = ()
+    """When they were, as far as it is known of both."""
 
     def as_there(self, content: bytes) -> bytes:
         """Return what was written with each of the directories called as there, and spelled alike."""
@@ -24,15 +29,23 @@ class Places:
         pattern, names = _renaming(self.pairs)
         return pattern.sub(lambda found: names[found[0]], content)
 
+    def at_no_time(self, content: bytes) -> bytes:
+        """Return what was written with all moments of the runs spelled alike."""
+        return without_moments(content, self.spans)
+
 
 NOWHERE = Places()
 
 
-def places(there: Iterable[Path | None], here: Iterable[Path | None]) -> Places:
+def places(there: Iterable[Path | None], here: Iterable[Path | None], spans: Iterable[Span | None] = (None,)) -> Places:
     """Return how directories were called there, each beside what it is called here; none is one that is not known."""
     both = [(one, other) for one, other in zip(there, here, strict=True) if one and other and one != other]
     named = {name: str(one) for one, other in both for name in (str(other), os.path.realpath(other))}
-    return Places(tuple((name, "" if then == "/" else then) for name, then in named.items() if name != "/"))
+    known = tuple(spans)
+    return Places(
+        tuple((name, "" if then == "/" else then) for name, then in named.items() if name != "/"),
+        tuple(filter(None, known)) if all(known) else (),
+    )
 
 
 @cache
