@@ -9,12 +9,15 @@ from capsula.core.collector import Collector
 from capsula.core.config import Config
 from capsula.core.fault import Fault
 from capsula.core.fragment import Answer, Fragment, gather
-from capsula.core.once import once
+from capsula.core.once import anew, once
 
 
 def collect(collectors: Mapping[str, Collector], config: Config) -> Fragment:
-    """Return what the collectors learn under this config; one that fails costs only its own facts."""
-    together = evolve(config, reader=once())
+    """Return what the collectors learn under this config; one that fails costs only its own facts.
+
+    What was read already when they were asked for their asks, with a reader of its own, is not read again.
+    """
+    together = evolve(config, reader=once()) if config.reader is anew else config
     return gather({name: _answer(collector, together) for name, collector in collectors.items()})
 
 

@@ -150,7 +150,14 @@ _WITHOUT_EFFECT = frozenset({"PWD", "OLDPWD", "SHLVL", "_", "COLUMNS", "LINES", 
 
 
 def _remembered(asked: Interpreter, config: Config) -> Report | None:
-    """Return what the interpreter answered before, if all that it read then is as it was."""
+    """Return what the interpreter answered before, if all that it read then is as it was.
+
+    Looked at once: what was not asked because it was remembered must be remembered still when it is told.
+    """
+    return config.reader(("answer", asked), lambda: _recalled(asked, config))
+
+
+def _recalled(asked: Interpreter, config: Config) -> Report | None:
     file = _answer_file(asked, config)
     told = own(file) if file else b"null"
     read: Result[object, Exception] = safe(exceptions=(ValueError, RecursionError))(json.loads)(told)

@@ -17,6 +17,7 @@ from returns.result import Failure, Result, Success
 from capsula.collectors import python_packages
 from capsula.core.config import Config, Surroundings
 from capsula.core.fault import Fault, Json, fault_of
+from capsula.core.once import once
 from capsula.core.remote import without_secrets
 from capsula.core.report import Report, silent
 from capsula.core.settings import Settings
@@ -309,7 +310,7 @@ def _looked_at(directory: Path, order: Order) -> Result[Json, Fault]:
 
 def _seen(surroundings: Surroundings) -> Result[Json, Fault]:
     """Look at an environment with the facet that looked at the one that was recorded."""
-    config = Config(surroundings.cwd, Settings(), surroundings)
+    config = Config(surroundings.cwd, Settings(), surroundings, reader=once())
     with started(python_packages.asks(config), surroundings.environ, surroundings.cwd) as answers:
         return python_packages.collect(evolve(config, answers=answers)).map(lambda fragment: fragment.facts)
 

@@ -12,6 +12,7 @@ from capsula.core.document import Header
 from capsula.core.effect import Shell
 from capsula.core.fault import Fault
 from capsula.core.fragment import Fragment, graft, joined
+from capsula.core.once import once
 from capsula.core.redaction import Redaction
 from capsula.core.report import Report, silent
 from capsula.core.settings import Durability
@@ -61,9 +62,9 @@ def prepared(config: Config, report: Report = silent) -> Fragment:
 
 def looked(config: Config, report: Report = silent, *, without: Collection[str] = ()) -> Fragment:
     """Ask what the facets must ask, and collect all of them, or all but some."""
-    surroundings = config.surroundings
-    with started(asks(config, without), surroundings.environ, surroundings.cwd) as answers:
-        fragment = collect(collectors(config, without), evolve(config, answers=answers))
+    surroundings, together = config.surroundings, evolve(config, reader=once())
+    with started(asks(together, without), surroundings.environ, surroundings.cwd) as answers:
+        fragment = collect(collectors(together, without), evolve(together, answers=answers))
     report("collected", effects=len(fragment.effects), faults=len(fragment.faults))
     return _discreet(fragment, config)
 

@@ -20,9 +20,11 @@ from capsula.core.effect import Remember
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment
 from capsula.core.interpreter import How, Interpreter, interpreter
+from capsula.core.once import once
 from capsula.core.settings import Settings
 from capsula.effects.asks import started
 from capsula.effects.perform import performed
+from capsula.engine import collect
 from tests.repositories import head, repository
 from tests.wheels import environment as environment_of
 from tests.wheels import site, wheel
@@ -393,6 +395,18 @@ class TestContent:
         second = collected(asking).unwrap()
 
         assert (questions, second.facts, second.effects) == ((), first.facts, ())
+
+    def test_what_is_not_asked_is_told_even_if_another_run_has_it_forgotten_meanwhile(self, tmp_path: Path) -> None:
+        asking = surroundings(tmp_path, sys.executable, environ=cached(tmp_path))
+        first = remembering(collected(asking))
+        config = Config(tmp_path, Settings(), asking, reader=once())
+
+        questions = python_packages.asks(config)
+        (memory,) = tmp_path.rglob("interpreters/*.json")
+        memory.unlink()
+        fragment = collect({"python_packages": python_packages.collect}, config)
+
+        assert (questions, fragment.facts, fragment.faults) == ((), {"python_packages": first.facts}, ())
 
     @pytest.mark.parametrize("changed", ["package", "metadata", "link", "configuration", "variable"])
     def test_an_answer_holds_no_longer_than_what_it_was_learned_from(self, changed: str, tmp_path: Path) -> None:
