@@ -180,6 +180,8 @@ def _advice(verdict: Verdict, reproduction: Reproduction | None, options: Namesp
     if verdict.stdout and verdict.stdout.grade is Grade.DIFFERENT:
         logs = (str(directory / STDOUT) for directory in (reproduction.origin, replay.directory))
         yield f"to see it: {shlex.join(('diff', *logs))}"
+    if verdict.suspects == ():
+        yield "nothing is known of files outside of the root that it reads, unless [capture.files] names them"
     if options.repeat == 1:
         name = reproduction.origin.name if options.capsule.startswith("@") else options.capsule  # @ is the replay now
         again = shlex.join(("capsula", "reproduce", "--repeat", "2", name))

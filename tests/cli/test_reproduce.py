@@ -626,12 +626,13 @@ def test_of_what_differs_one_learns_how_to_see_more(project: Path) -> None:
     done = capsula("reproduce", "--no-rebuild", "@", cwd=project, **caching(project))
 
     replay = capsules(project)[-1]
-    assert done.stdout.splitlines()[:6] == [
+    assert done.stdout.splitlines()[:7] == [
         "different: stdout",
         done.stdout.splitlines()[1],
         "judged: exit status, stdout; no output files known",
         "context: exact",
         f"to see it: diff {capsule}/stdout.log {replay}/stdout.log",
+        "nothing is known of files outside of the root that it reads, unless [capture.files] names them",
         f"to see whether it differs from run to run by itself: capsula reproduce --repeat 2 {capsule.name}",
     ]
     assert ": line 1" in done.stdout.splitlines()[1]
@@ -646,6 +647,16 @@ def test_the_directory_it_ran_in_makes_no_difference(project: Path) -> None:
     reason = "the same but for the directory it ran in"
     assert (status, account["verdict"]) == (0, "equivalent")
     assert [account["stdout"]["reason"], account["outputs"]["where.xml"]["reason"]] == [reason, reason]
+
+
+def test_when_it_ran_makes_no_difference_to_a_report(project: Path) -> None:
+    script = "import time; open('a.json', 'w').write('{\"made\": %d}' % time.time_ns())"
+    capsule = record(project, sys.executable, "-c", script)
+
+    status, account = reproduced(project, "--repeat", "2", capsule.name)
+
+    assert (status, account["verdict"]) == (0, "equivalent")
+    assert account["outputs"]["a.json"]["reason"] == "the same but for when it ran"
 
 
 def test_on_a_terminal_one_sees_what_is_being_done(project: Path) -> None:
