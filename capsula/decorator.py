@@ -17,7 +17,7 @@ from returns.result import Failure, Result, Success, safe
 
 from capsula.api import CapsulaError, warn
 from capsula.core.config import Config
-from capsula.core.fault import Fault
+from capsula.core.fault import Fault, crash_of
 from capsula.core.run import Call
 from capsula.flows import current
 from capsula.flows.call import Opened, Wish, begun, configured, raised, returned
@@ -320,4 +320,4 @@ def _absolute(path: Path) -> Path:
 def _bug(bug: Exception) -> Fault:
     if sys.is_finalizing():
         return Fault("too late", "Python shuts down, and a call could not be recorded any more")
-    return Fault("crashed", f"{type(bug).__name__}: {bug}", "this is a bug of Capsula; please report it")
+    return crash_of(bug, "this is a bug of Capsula; please report it")

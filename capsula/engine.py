@@ -7,7 +7,7 @@ from returns.result import Failure
 
 from capsula.core.collector import Collector
 from capsula.core.config import Config
-from capsula.core.fault import Fault
+from capsula.core.fault import crash_of
 from capsula.core.fragment import Answer, Fragment, gather
 from capsula.core.once import anew, once
 
@@ -25,7 +25,4 @@ def _answer(collector: Collector, config: Config) -> Answer:
     try:
         return collector(config)
     except Exception as bug:  # a collector that crashes, ours or a plugin's, costs no other
-        from traceback import TracebackException  # it tells even an exception whose own methods raise
-
-        message = f"{type(bug).__name__}: {TracebackException(type(bug), bug, None)}"
-        return Failure(Fault("crashed", message, "this is a bug of the facet; please report it"))
+        return Failure(crash_of(bug, "this is a bug of the facet; please report it"))

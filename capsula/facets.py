@@ -12,7 +12,7 @@ from returns.result import Failure, Result, Success
 from capsula.core.ask import Ask
 from capsula.core.collector import Asker, Collector
 from capsula.core.config import Config
-from capsula.core.fault import Fault, Json
+from capsula.core.fault import Fault, Json, crash_of
 from capsula.core.fragment import Answer, Fragment
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _asked(facet: Facet, config: Config) -> Result[tuple[Ask, ...], Fault]:
     try:
         questions: tuple[object, ...] = tuple(asker(config))
     except Exception as bug:  # a plugin that crashes costs no other facet
-        return Failure(Fault("crashed", f"{type(bug).__name__}: {bug}", _REPORT))
+        return Failure(crash_of(bug, _REPORT))
     if _are_asks(questions):
         return Success(questions)
     return Failure(Fault("malformed", "the facet asks what is no Ask with a tuple of words", _REPORT))

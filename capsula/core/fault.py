@@ -39,6 +39,13 @@ class Fault:
         return f"{text} ({self.remedy})" if self.remedy else text
 
 
+def crash_of(bug: Exception, remedy: str) -> Fault:
+    """Return the fault that an exception amounts to which nobody meant to be raised."""
+    from traceback import TracebackException  # it tells even an exception whose own methods raise
+
+    return Fault("crashed", f"{type(bug).__name__}: {TracebackException(type(bug), bug, None)}", remedy)
+
+
 def fault_of(error: OSError, subject: str = "") -> Fault:
     """Return the fault that an error of the operating system amounts to."""
     from errno import EACCES, EDQUOT, ENOENT, ENOSPC, ENOTDIR, EPERM, EROFS

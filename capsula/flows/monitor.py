@@ -2,20 +2,20 @@
 
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from os import SEEK_END
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from attrs import evolve
-from returns.result import Failure, Success
+from returns.result import Failure, Result, Success
 
-from capsula.collectors.outputs import glance
+from capsula.collectors.outputs import Glance, glance
 from capsula.core.clock import stamp
 from capsula.core.config import Config
-from capsula.core.fault import Fault, Json, fault_of
+from capsula.core.fault import Fault, Json, crash_of, fault_of
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.report import Report, silent
 from capsula.core.run import Command, Logged, Outcome
@@ -26,6 +26,8 @@ from capsula.flows.capsule import Capsule
 from capsula.flows.capture import header, looked, prepared
 from capsula.flows.environment import ID, NAME, changes_recorded, environment_changes, told_of
 from capsula.flows.run import Ending, Run, ended, fact, opened
+
+T = TypeVar("T")
 
 STDOUT = "stdout.log"
 STDERR = "stderr.log"
@@ -76,6 +78,51 @@ def monitor(
     ``origin`` is the capsule whose run this one repeats.
     """
     begun = perf_counter()
+    opening = _unharmed(lambda: _begun(config, items, origin, report, strict=strict))
+    if not isinstance(opening, Success):
+        return _unrecorded(config, opening.failure(), begun, strict=strict)
+    start = opening.unwrap()
+    capsule = start.capsule
+    if strict and capsule.faults:
+        ended(start.plan, capsule, Ending(datetime.now().astimezone(), 0.0, "refused", {"exit_code": fact(REFUSED)}))
+        return Monitored(None, capsule, capsule.faults, perf_counter() - begun)
+    report("started", capsule=str(capsule.directory), command=start.command.argv)
+    ready = perf_counter()
+    outcome = run(start.command, capsule.directory / STDOUT, capsule.directory / STDERR, capsule.redaction)
+    over = perf_counter()
+    report("ended", exit_code=outcome.exit_code, run_time=outcome.run_time)
+    with undisturbed():
+        closing = _unharmed(lambda: _closed(config, start, outcome))
+    if isinstance(closing, Success):
+        capsule = closing.unwrap()
+    else:
+        capsule = evolve(capsule, faults=(*capsule.faults, *closing.failure()))
+    return Monitored(outcome, capsule, capsule.faults, ready - begun + perf_counter() - over)
+
+
+class _Start(NamedTuple):
+    """A command that is about to be run, in its capsule."""
+
+    plan: Run
+    capsule: Capsule
+    command: Command
+    since: Glance | None
+
+
+_Faults: TypeAlias = tuple[Fault, ...]
+
+
+def _unharmed(record: Callable[[], Result[T, _Faults]]) -> Result[T, _Faults]:
+    """Return what recording answers; a bug of Capsula in it costs the record, and never the run."""
+    try:
+        return record()
+    except Exception as bug:
+        return Failure((crash_of(bug, "this is a bug of Capsula; please report it"),))
+
+
+def _begun(
+    config: Config, items: tuple[str, ...], origin: Origin | None, report: Report, *, strict: bool
+) -> Result[_Start, _Faults]:
     surroundings = config.surroundings
     top = header(config, "full", surroundings.environ.get(ID))
     plan = Run(config, items, evolve(top, reproduces=origin.id if origin else None))
@@ -87,33 +134,22 @@ def monitor(
         "items": fact(list(items)),
         "environment_changes": fact(changes_recorded(changes)),
     }
-    if strict and context and context.faults:
-        return Monitored(None, None, context.faults, perf_counter() - begun)
-    opening = opened(plan, before, context)
-    if not isinstance(opening, Success):
-        return _unrecorded(config, (opening.failure(), *(context.faults if context else ())), begun, strict=strict)
-    capsule = opening.unwrap()
-    if strict and capsule.faults:
-        ended(plan, capsule, Ending(datetime.now().astimezone(), 0.0, "refused", {"exit_code": fact(REFUSED)}))
-        return Monitored(None, capsule, capsule.faults, perf_counter() - begun)
+    known = context.faults if context else ()
+    if strict and known:
+        return Failure(known)
 
-    command = Command(
-        surroundings.argv, surroundings.cwd, {**surroundings.environ, **changes, **_told(capsule, origin)}
-    )
-    report("started", capsule=str(capsule.directory), command=command.argv)
-    since = glance(config) if config.settings.monitor.find_outputs else None
-    ready = perf_counter()
-    outcome = run(command, capsule.directory / STDOUT, capsule.directory / STDERR, capsule.redaction)
-    over = perf_counter()
-    report("ended", exit_code=outcome.exit_code, run_time=outcome.run_time)
-    ending = Ending(outcome.ended, outcome.run_time, _status(outcome), _after(config, capsule, outcome), since)
-    with undisturbed():
-        closing = ended(plan, _logged(capsule, outcome), ending)
-    if isinstance(closing, Success):
-        capsule = closing.unwrap()
-    else:
-        capsule = evolve(capsule, faults=(*capsule.faults, closing.failure()))
-    return Monitored(outcome, capsule, capsule.faults, ready - begun + perf_counter() - over)
+    def start(capsule: Capsule) -> _Start:
+        environ = {**surroundings.environ, **changes, **_told(capsule, origin)}
+        since = glance(config) if config.settings.monitor.find_outputs else None
+        return _Start(plan, capsule, Command(surroundings.argv, surroundings.cwd, environ), since)
+
+    return opened(plan, before, context).map(start).alt(lambda fault: (fault, *known))
+
+
+def _closed(config: Config, start: _Start, outcome: Outcome) -> Result[Capsule, _Faults]:
+    answers = _after(config, start.capsule, outcome)
+    ending = Ending(outcome.ended, outcome.run_time, _status(outcome), answers, start.since)
+    return ended(start.plan, _logged(start.capsule, outcome), ending).alt(lambda fault: (fault,))
 
 
 def _context(config: Config, changes: Mapping[str, str], report: Report) -> Fragment:

@@ -557,3 +557,36 @@ def test_what_a_tool_runner_puts_before_the_path_is_not_the_commands(project: Pa
     interpreter = document(capsule, "context.json")["python_packages"]["interpreter"]
     assert (done.returncode, done.stdout, interpreter["prefix"]) == (0, f"{own}\n", str(own))
     assert document(capsule, "pre-run-info.json")["environment_changes"]["PATH"] == os.pathsep.join(paths[1:])
+
+
+BROKEN_FACET = """
+from returns.result import Success
+from capsula.core.effect import Source, Write
+from capsula.core.fragment import Fragment
+
+def chunks():
+    raise RuntimeError("no such thing")
+    yield b""
+
+def collect(config):
+    return Success(Fragment(effects=(Write((("drawing.svg", Source("drawing", chunks)),)),)))
+"""
+
+
+def test_not_even_a_bug_in_the_recording_costs_the_run(tmp_path: Path) -> None:
+    (tmp_path / "capsula.toml").write_text(f"{PLAIN}\n[capture.facets.drawn]\n")
+    site = tmp_path / "site"
+    (site / "drawn-1.0.dist-info").mkdir(parents=True)
+    (site / "drawn_facet.py").write_text(BROKEN_FACET)
+    (site / "drawn-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: drawn\nVersion: 1.0\n")
+    (site / "drawn-1.0.dist-info" / "entry_points.txt").write_text("[capsula.facets]\ndrawn = drawn_facet\n")
+
+    done = capsula("monitor", "sh", "-c", "echo out; exit 3", cwd=tmp_path, PYTHONPATH=str(site))
+    strict = capsula("monitor", "--strict", "sh", "-c", "echo out", cwd=tmp_path, PYTHONPATH=str(site))
+
+    told = "RuntimeError: no such thing (this is a bug of Capsula; please report it)"
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "out\n", 1)
+    assert told in done.stderr
+    assert (strict.returncode, strict.stdout) == (125, "")
+    assert told in strict.stderr
+    assert capsules(tmp_path) == []
