@@ -17,11 +17,11 @@ from returns.result import Failure, Result, Success, safe
 
 from capsula import probes
 from capsula.core.ask import Ask
-from capsula.core.cache import cache, own
 from capsula.core.config import Config
 from capsula.core.effect import Remember
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment
+from capsula.reading.cache import cache, own
 
 _PROBE = str(Path(probes.__file__).with_name("cpu.py"))
 

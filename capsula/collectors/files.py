@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from returns.result import Failure, Result, Success, safe
 
-from capsula.core.cache import cache as cache_of
 from capsula.core.config import Config
-from capsula.core.digest import file_facts
 from capsula.core.effect import Keep
 from capsula.core.fault import Fault, fault_of
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.settings import FileSettings
+from capsula.reading.cache import cache as cache_of
+from capsula.reading.digest import file_facts
 
 if TYPE_CHECKING:
     from pygit2 import Repository
@@ -146,7 +146,7 @@ def _reason_to_stay(path: Path, ground: _Ground) -> str | None:
 
 
 def _reason_of_git(repository: "Repository", path: Path) -> str | None:
-    from capsula.core.repository import TROUBLE, tracks
+    from capsula.reading.repository import TROUBLE, tracks
 
     tracked: Result[bool, Exception] = safe(exceptions=TROUBLE)(tracks)(repository, path)
     if isinstance(tracked, Success):
@@ -159,7 +159,7 @@ def _holder() -> _Holder:
 
     @cache
     def holder(folder: Path) -> "Result[Repository, Fault]":
-        from capsula.core.repository import holder
+        from capsula.reading.repository import holder
 
         return holder(folder)
 

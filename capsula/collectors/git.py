@@ -17,16 +17,17 @@ from attrs import asdict, frozen
 from pygit2.enums import DeltaStatus
 from returns.result import Failure, Result, Success, safe
 
-from capsula.core.change import Change, changes_of, is_dirty, past_the_index
 from capsula.core.config import Config
-from capsula.core.conversion import attribute_files, conversion_caveats, is_attributes
 from capsula.core.effect import Source, Write
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment, gather
-from capsula.core.index import Index, remarkable
-from capsula.core.patches import Patches
 from capsula.core.remote import without_secrets
-from capsula.core.repository import (
+from capsula.core.withholding import Withholding
+from capsula.reading.change import Change, changes_of, is_dirty, past_the_index
+from capsula.reading.conversion import attribute_files, conversion_caveats, is_attributes
+from capsula.reading.index import Index, remarkable
+from capsula.reading.patches import Patches
+from capsula.reading.repository import (
     GITLINK,
     TROUBLE,
     holder,
@@ -35,8 +36,7 @@ from capsula.core.repository import (
     trouble,
     unreadable,
 )
-from capsula.core.withholding import Withholding
-from capsula.core.worktree import WorkTree, head_tree, work_tree
+from capsula.reading.worktree import WorkTree, head_tree, work_tree
 
 MOST_UNTRACKED = 10_000
 """How many untracked paths a document lists."""

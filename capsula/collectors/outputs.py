@@ -10,12 +10,12 @@ from typing import NamedTuple
 from returns.result import Failure, Success
 
 from capsula.core.config import Config
-from capsula.core.content import reading
-from capsula.core.digest import file_facts
 from capsula.core.effect import Keep
 from capsula.core.fault import Fault
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.withholding import NAMED, Withholding
+from capsula.reading.content import reading
+from capsula.reading.digest import file_facts
 
 MOST_FILES = 50_000
 """Files that are looked at; a root that holds more is not searched."""

@@ -17,13 +17,13 @@ from returns.result import Failure, Result, Success, safe
 
 from capsula import probes
 from capsula.core.ask import Ask
-from capsula.core.cache import cache, own
 from capsula.core.config import Config
 from capsula.core.effect import Remember
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment, gather
-from capsula.core.interpreter import How, Interpreter, interpreter
 from capsula.core.remote import path_of
+from capsula.reading.cache import cache, own
+from capsula.reading.interpreter import How, Interpreter, interpreter
 
 if TYPE_CHECKING:
     import pygit2
@@ -251,7 +251,7 @@ def _checkout(directory: Path, config: Config) -> Result[dict[str, Json], Fault]
 
     Of a repository that is captured anyway, the rest stands there.
     """
-    from capsula.core.repository import holder  # libgit2 is needed for this alone
+    from capsula.reading.repository import holder  # libgit2 is needed for this alone
 
     if not directory.is_absolute() or not directory.is_dir():
         return Success({})
@@ -265,7 +265,7 @@ def _checkout(directory: Path, config: Config) -> Result[dict[str, Json], Fault]
 
 
 def _state(repository: "pygit2.Repository", *, is_captured: bool) -> Result[dict[str, Json], Fault]:
-    from capsula.core.repository import TROUBLE, trouble
+    from capsula.reading.repository import TROUBLE, trouble
 
     place = Path(repository.workdir or repository.path)
     try:

@@ -17,19 +17,22 @@ from attrs import evolve, frozen
 from pygit2.enums import DescribeStrategy, DiffOption
 from returns.result import Failure, Result, Success, safe
 
-from capsula.core.cache import cache, own
-from capsula.core.cleared import Cleared
 from capsula.core.config import Config
-from capsula.core.content import KINDS, Content, content
-from capsula.core.conversion import attribute_files, is_attributes, may_convert
+from capsula.core.content import KINDS, Content
 from capsula.core.effect import Archive, Effect, Remember, Seal, Share, Source
 from capsula.core.fault import Fault, Json
-from capsula.core.found import Found, embeddable, looked_at
 from capsula.core.fragment import Answer, Fragment, gather, joined
-from capsula.core.index import Index, indexed
-from capsula.core.pack import Leaf, blob, packed
 from capsula.core.remote import without_secrets
-from capsula.core.repository import (
+from capsula.core.tree import WORKSPACE, Entries, Ignored, Kept, Missed, Tree, digest, facts
+from capsula.core.withholding import WITHHELD, Withholding
+from capsula.reading.cache import cache, own
+from capsula.reading.cleared import Cleared
+from capsula.reading.content import content
+from capsula.reading.conversion import attribute_files, is_attributes, may_convert
+from capsula.reading.found import Found, embeddable, looked_at
+from capsula.reading.index import Index, indexed
+from capsula.reading.pack import Leaf, blob, packed
+from capsula.reading.repository import (
     TROUBLE,
     common_directory,
     compared,
@@ -39,10 +42,8 @@ from capsula.core.repository import (
     top_directory,
     trouble,
 )
-from capsula.core.tree import WORKSPACE, Entries, Ignored, Kept, Missed, Tree, digest, facts
-from capsula.core.walk import MOST_FILES, below, rest
-from capsula.core.withholding import WITHHELD, Withholding
-from capsula.core.worktree import WorkTree, head_tree, work_tree
+from capsula.reading.walk import MOST_FILES, below, rest
+from capsula.reading.worktree import WorkTree, head_tree, work_tree
 
 FOLDER = ".capsula/source"
 """Where in a capsule the archives stand."""

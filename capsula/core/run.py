@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from attrs import field, frozen
 
-from capsula.core.digest import Sum
+from capsula.core.content import Sum
 from capsula.core.fault import Fault, Json
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from returns.result import Failure, Result, Success
 
-from capsula.core.content import FILE, LINK, PROGRAM, Content, Reading, reading
+from capsula.core.content import FILE, LINK, PROGRAM, Content
 from capsula.core.effect import Archive, Share
 from capsula.core.fault import Fault, fault_of
 from capsula.core.fragment import Answer, Fragment
 from capsula.core.withholding import WITHHELD
 from capsula.effects.files import folders, removed_unless_whole, written
+from capsula.reading.content import Reading, reading
 
 BLOCK = 512
 """Bytes that everything in a tar is a multiple of."""

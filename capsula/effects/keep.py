@@ -10,12 +10,12 @@ from threading import Event, Thread
 
 from returns.result import Failure, Success
 
-from capsula.core.digest import hasher
 from capsula.core.effect import Keep, Remove
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, Fragment
 from capsula.core.settings import HashAlgorithm
 from capsula.effects.files import created, folders, removed_unless_whole
+from capsula.reading.digest import hasher
 
 _CANNOT_SHARE = {EBADF, EINVAL, ENOSYS, ENOTSUP, EOPNOTSUPP, EPERM, EXDEV}
 _CHUNK = 8 * 1024 * 1024

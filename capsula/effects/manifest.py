@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from returns.result import Failure, Result, Success
 
-from capsula.core.digest import Sum, summed
+from capsula.core.content import Sum, summed
 from capsula.core.document import LARGEST, dumps, loads
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.effects.files import replaced

@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 import pygit2
 from returns.result import Result, safe
 
-from capsula.core.pack import LARGEST_PACK, MalformedError, pack_index
-from capsula.core.repository import TROUBLE
+from capsula.reading.pack import LARGEST_PACK, MalformedError, pack_index
+from capsula.reading.repository import TROUBLE
 
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 

@@ -8,8 +8,8 @@ import pygit2
 from attrs import frozen
 from pygit2.enums import ApplyLocation, DiffFlag
 
-from capsula.core.pack import MalformedError, leaves
 from capsula.core.tree import Missed, path_flaw
+from capsula.reading.pack import MalformedError, leaves
 
 LARGEST = 1 << 30
 """Bytes of a patch."""

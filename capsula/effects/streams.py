@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 from returns.result import Failure, Result, Success
 
-from capsula.core.digest import Sum
+from capsula.core.content import Sum
 from capsula.core.fault import Fault, fault_of
 from capsula.core.redaction import Passage, Redaction
 from capsula.core.run import Logged

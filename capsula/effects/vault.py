@@ -143,7 +143,7 @@ def _versioned(folders: Iterable[Path]) -> str | None:
     links = [folder for folder in folders if folder.is_symlink()]
     if not links:
         return None
-    from capsula.core.repository import is_tracked  # which takes its time
+    from capsula.reading.repository import is_tracked  # which takes its time
 
     return next((f"{link} is a link that git tracks" for link in links if is_tracked(link)), None)
 

@@ -9,9 +9,7 @@ from attrs import field, frozen
 from returns.result import Failure, Result, Success
 
 import capsula
-from capsula.core.cache import cache
 from capsula.core.config import Config, Surroundings
-from capsula.core.content import content
 from capsula.core.document import Document
 from capsula.core.fault import Fault, Json
 from capsula.core.redaction import is_redacted
@@ -31,6 +29,8 @@ from capsula.flows.recorded_source import UNRECORDED as UNTRACKED
 from capsula.flows.recorded_source import found_again, recorded_source
 from capsula.flows.run import AFTER, BEFORE
 from capsula.flows.seals import is_unsealed
+from capsula.reading.cache import cache
+from capsula.reading.content import content
 from capsula.restorers import building, command, python_packages, variables
 from capsula.restorers.building import Prospect
 from capsula.restorers.python_packages import Own, Recipe

@@ -8,7 +8,7 @@ from attrs import evolve, field, frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config
-from capsula.core.digest import Sum, summed
+from capsula.core.content import Sum, summed
 from capsula.core.document import Document, Header, document, dumps
 from capsula.core.effect import Effect, Keep, Write
 from capsula.core.fault import Fault, Json, fault_of

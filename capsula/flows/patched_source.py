@@ -9,11 +9,11 @@ from returns.result import Result, safe
 from capsula.core.effect import Effect, Write
 from capsula.core.fault import Json
 from capsula.core.names import patch_paths, repository_flaw
-from capsula.core.repository import TROUBLE
 from capsula.core.upgrade import is_old
 from capsula.effects.patch import pieces, read
 from capsula.flows.inspect import part
 from capsula.flows.recorded_source import UNRECORDED
+from capsula.reading.repository import TROUBLE
 from capsula.reproduction.assessment import Context
 
 _FIRST = 7

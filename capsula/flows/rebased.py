@@ -11,8 +11,8 @@ from returns.result import Success, safe
 
 from capsula.core.content import KINDS
 from capsula.core.fault import Json
-from capsula.core.repository import GITLINK, TROUBLE, holder
 from capsula.core.tree import Kept, Tree, facts, understood
+from capsula.reading.repository import GITLINK, TROUBLE, holder
 
 
 def rebased(here: Mapping[str, Json], there: Mapping[str, Json], root: Path) -> dict[str, Json]:

@@ -9,13 +9,13 @@ from returns.result import Result, Success, safe
 from capsula.core.fault import Json
 from capsula.core.names import patch_paths, repository_flaw
 from capsula.core.remote import without_secrets
-from capsula.core.repository import TROUBLE, holder
 from capsula.core.tree import Missed, Tree, facts
 from capsula.core.upgrade import WITHOUT_FORMAT, is_old
 from capsula.effects.patch import pieces, read
 from capsula.effects.restore import holds
 from capsula.flows.capture import CONTEXT
 from capsula.flows.inspect import Inspected, part
+from capsula.reading.repository import TROUBLE, holder
 
 UNRECORDED = f"Capsula {WITHOUT_FORMAT} did not record untracked and staged files"
 

@@ -10,9 +10,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 from returns.result import Failure, Result, Success
 
-from capsula.core.cache import cache
 from capsula.core.config import Config, Surroundings
-from capsula.core.digest import file_facts
 from capsula.core.fault import Fault
 from capsula.core.report import Report, silent
 from capsula.core.settings import Settings
@@ -31,6 +29,8 @@ from capsula.flows.load import load
 from capsula.flows.monitor import INTERRUPTED, Monitored, Origin, monitor
 from capsula.flows.run import BEFORE
 from capsula.flows.verdict import Replay, context_suspects, judgement, tolerance
+from capsula.reading.cache import cache
+from capsula.reading.digest import file_facts
 from capsula.reproduction.verdict import Suspect, Verdict, blocked, interrupted
 
 

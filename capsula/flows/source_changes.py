@@ -18,9 +18,9 @@ from returns.result import Success, safe
 
 from capsula.core.fault import Json
 from capsula.core.names import patch_paths, repository_flaw
-from capsula.core.repository import GITLINK, TROUBLE, holder, opened
 from capsula.core.tree import Tree, understood
 from capsula.effects.packs import unpacked
+from capsula.reading.repository import GITLINK, TROUBLE, holder, opened
 
 LARGEST = 1024 * 1024
 """Bytes of a file whose change is shown."""

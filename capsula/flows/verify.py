@@ -9,7 +9,6 @@ from attrs import evolve
 from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config, Surroundings
-from capsula.core.digest import file_facts
 from capsula.core.document import HEADER, Document
 from capsula.core.effect import Seal
 from capsula.core.fault import Fault, Json
@@ -22,6 +21,7 @@ from capsula.flows.inspect import Inspected, part
 from capsula.flows.patched_source import by_patches
 from capsula.flows.rebased import rebased
 from capsula.flows.run import AFTER, BEFORE
+from capsula.reading.digest import file_facts
 from capsula.reproduction.assessment import CAUSES, Aspect, Assessment, Context, assessed
 from capsula.reproduction.made import told_otherwise, without_made
 

@@ -12,8 +12,8 @@ from typing import BinaryIO, TypeAlias
 from attrs import evolve, frozen
 from returns.result import Success, safe
 
-from capsula.core.digest import hasher
 from capsula.core.settings import HashAlgorithm
+from capsula.reading.digest import hasher
 from capsula.reproduction.comparison import Comparison, Grade, Tolerance, unjudged, worst
 from capsula.reproduction.foreign import compare as foreign
 from capsula.reproduction.pair import MOST_WHOLE, Comparator, Pair, Terms, chunks, pair_of, size_of

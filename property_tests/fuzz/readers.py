@@ -25,9 +25,7 @@ from capsula.collectors import python_packages, source
 from capsula.collectors.git import collect
 from capsula.core.config import Surroundings
 from capsula.core.document import dumps, loads, parsed
-from capsula.core.interpreter import interpreter
 from capsula.core.names import capsule_flaw, relative_flaw, repository_flaw, template_flaw, variable_flaw, vault_flaw
-from capsula.core.pack import MalformedError, pack_index
 from capsula.core.redaction import Redaction
 from capsula.core.remote import is_fetchable, without_secrets
 from capsula.core.secrets import Scan, findings
@@ -47,6 +45,8 @@ from capsula.flows.check import checked
 from capsula.flows.load import load
 from capsula.flows.session import GLANCE
 from capsula.flows.source_changes import Side, source_changes
+from capsula.reading.interpreter import interpreter
+from capsula.reading.pack import MalformedError, pack_index
 from capsula.reproduction.compare import compared
 from capsula.reproduction.comparison import Grade
 from property_tests.fuzz.projects import KINDS, PACKAGE

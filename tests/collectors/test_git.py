@@ -13,7 +13,7 @@ import pytest
 
 from capsula.core.fault import Fault
 from capsula.core.fragment import Fragment
-from capsula.core.repository import holder, tracks
+from capsula.reading.repository import holder, tracks
 from tests.repositories import (
     captured,
     commit,

@@ -19,12 +19,12 @@ from capsula.core.config import Config, Surroundings
 from capsula.core.effect import Remember
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment
-from capsula.core.interpreter import How, Interpreter, interpreter
 from capsula.core.once import once
 from capsula.core.settings import Settings
 from capsula.effects.asks import started
 from capsula.effects.perform import performed
 from capsula.engine import collect
+from capsula.reading.interpreter import How, Interpreter, interpreter
 from tests.repositories import head, repository
 from tests.wheels import environment as environment_of
 from tests.wheels import site, wheel

@@ -2,10 +2,10 @@
 
 import pytest
 
-from capsula.core.cleared import Cleared
 from capsula.core.secrets import RULES
 from capsula.core.settings import DiscretionSettings, SourceSettings
 from capsula.core.withholding import Withholding
+from capsula.reading.cleared import Cleared
 from tests.canaries import CANARIES, TOKENS
 
 SHAPES = {rule: text.format(secret).encode() for rule, (text, secret) in CANARIES.items() if rule != "named"}

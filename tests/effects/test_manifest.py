@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from capsula.core.digest import Sum
+from capsula.core.content import Sum
 from capsula.core.fault import Fault
 from capsula.effects.manifest import NAME, Signer, integrity, is_own, signed
 from tests.running import PLAIN, capsula, document, only_capsule

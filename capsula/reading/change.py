@@ -12,8 +12,8 @@ import pygit2
 from pygit2.enums import DeltaStatus
 from returns.result import Failure, Result, safe
 
-from capsula.core.repository import GITLINK, TROUBLE
-from capsula.core.worktree import CONTEXT_LINES, TEXT_AND_BINARY, head_tree
+from capsula.reading.repository import GITLINK, TROUBLE
+from capsula.reading.worktree import CONTEXT_LINES, TEXT_AND_BINARY, head_tree
 
 _NO_ID = pygit2.Oid(b"")
 

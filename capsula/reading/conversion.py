@@ -8,7 +8,7 @@ from pathlib import Path
 import pygit2
 from returns.result import Failure, Result, Success, safe
 
-from capsula.core.repository import common_directory
+from capsula.reading.repository import common_directory
 
 _OFF = {"false", "no", "off", "0"}
 _CONVERTED = "the patches hold bytes as git keeps them, which may be other than those of the work tree"

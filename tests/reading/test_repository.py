@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from capsula.core.fault import Fault
-from capsula.core.repository import holder
+from capsula.reading.repository import holder
 
 
 def test_looking_for_a_repository_that_is_not_there_takes_nothing_from_the_interpreter(tmp_path: Path) -> None:

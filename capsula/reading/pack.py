@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pygit2
 from pygit2.enums import ObjectType
 
-from capsula.core.repository import GITLINK
+from capsula.reading.repository import GITLINK
 
 TREE = 0o040000
 """The mode of a directory."""

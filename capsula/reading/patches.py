@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pygit2
 
-from capsula.core.change import Change, written
-from capsula.core.repository import TROUBLE
 from capsula.core.withholding import Withholding
+from capsula.reading.change import Change, written
+from capsula.reading.repository import TROUBLE
 
 _NO_BLOB = "0" * 40
 _PREFIXES = re.compile(rb"^[-+ ]", re.MULTILINE)

@@ -9,11 +9,12 @@ from typing import TypeAlias
 from attrs import evolve, field, frozen
 from returns.result import Failure, Result, Success
 
-from capsula.core.cleared import Cleared
-from capsula.core.content import Content, content, reading
+from capsula.core.content import Content
 from capsula.core.fault import Fault, fault_of
 from capsula.core.tree import Entries, Missed
 from capsula.core.withholding import NAMED, WITHHELD
+from capsula.reading.cleared import Cleared
+from capsula.reading.content import content, reading
 
 InHead: TypeAlias = Callable[[bytes], tuple[int, bytes] | None]
 """The mode and id that a path has in the commit, if it is there."""

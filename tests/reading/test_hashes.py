@@ -7,12 +7,12 @@ import pytest
 
 from capsula.collectors.files import collect
 from capsula.core.config import Config, Surroundings
-from capsula.core.digest import file_facts
 from capsula.core.effect import Remember
 from capsula.core.fault import Json
 from capsula.core.fragment import Fragment
-from capsula.core.hashes import recalled, remembering
 from capsula.core.settings import CaptureSettings, FileSettings, Settings
+from capsula.reading.digest import file_facts
+from capsula.reading.hashes import recalled, remembering
 
 MIB = 1024 * 1024
 MINUTE = 60 * 10**9

@@ -13,8 +13,8 @@ from returns.result import Failure, Success
 
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, Fragment
-from capsula.core.hashes import recalled, remembering
 from capsula.core.settings import HashAlgorithm
+from capsula.reading.hashes import recalled, remembering
 
 if TYPE_CHECKING:
     from hashlib import _Hash
@@ -30,19 +30,6 @@ class FileFacts(NamedTuple):
     file_hash: str | None
     size: int
     """In bytes."""
-
-
-class Sum(NamedTuple):
-    """What a file of a capsule is."""
-
-    size: int
-    """In bytes."""
-    sha256: str
-
-
-def summed(text: bytes) -> Sum:
-    """Return what a file with this text is."""
-    return Sum(len(text), hashlib.sha256(text).hexdigest())
 
 
 def hasher(algorithm: HashAlgorithm) -> "_Hash":

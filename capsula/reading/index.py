@@ -5,7 +5,7 @@ from struct import Struct
 
 from attrs import field, frozen
 
-from capsula.core.repository import GITLINK
+from capsula.reading.repository import GITLINK
 
 _ENTRY = Struct(">24xL8xL20sH")
 _MORE = Struct(">H")

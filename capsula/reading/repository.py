@@ -10,8 +10,8 @@ import pygit2
 from pygit2.enums import DiffOption, RepositoryOpenFlag
 from returns.result import Failure, Result, Success, safe
 
-from capsula.core.content import reading
 from capsula.core.fault import Fault, fault_of
+from capsula.reading.content import reading
 
 TROUBLE = (pygit2.GitError, KeyError, ValueError, OSError)
 """What libgit2 and its binding raise for a repository that cannot be read."""

@@ -11,7 +11,7 @@ from returns.result import Result, safe
 
 from capsula.core.fault import Fault
 from capsula.core.once import Reader
-from capsula.core.repository import TROUBLE, compared, sound_index, trouble
+from capsula.reading.repository import TROUBLE, compared, sound_index, trouble
 
 CONTEXT_LINES = 3
 TEXT_AND_BINARY = DiffOption.SHOW_BINARY

@@ -6,7 +6,7 @@ from pathlib import Path
 import pygit2
 import pytest
 
-from capsula.core.index import Index, indexed
+from capsula.reading.index import Index, indexed
 from tests.repositories import git, repository, write
 
 

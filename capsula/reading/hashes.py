@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from capsula.core.cache import own
 from capsula.core.effect import Remember
 from capsula.core.settings import HashAlgorithm
+from capsula.reading.cache import own
 
 _LARGE = 1024 * 1024
 """In bytes; what is smaller is hashed sooner than remembered."""
