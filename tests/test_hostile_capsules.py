@@ -330,8 +330,8 @@ INJECTING = (
 
 @pytest.mark.parametrize("name", INJECTING)
 def test_a_strangers_capsule_sets_no_variable_that_injects_programs(name: str) -> None:
-    foreign = restored({"values": {name: "/evil", "TZ": "UTC"}}, {}, {}, {}, own=False)
-    listed = unrecorded({name: "/evil", "TZ": "UTC"}, {}, own=False)
+    foreign = restored({"values": {name: "/evil", "TZ": "UTC"}}, {}, {}, {}, allowed=())
+    listed = unrecorded({name: "/evil", "TZ": "UTC"}, {}, allowed=())
 
     assert (foreign.environ, foreign.dropped) == ({"TZ": "UTC"}, (name,))
     assert (listed.environ, listed.dropped) == ({"TZ": "UTC"}, (name,))

@@ -61,6 +61,13 @@ def arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--stdin", type=_file, metavar="FILE", help="what it reads as its standard input (default: nothing)"
     )
+    parser.add_argument(
+        "--allow-env",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="let a capsule that is not yours set this variable, which could lead to code of others; may be repeated",
+    )
     parser.add_argument("--anyway", action="store_true", help="run it although files, or its very Python, are missing")
     parser.add_argument("--no-rebuild", action="store_true", help="use the Python environment that is here")
     parser.add_argument("--offline", action="store_true", help="fetch no packages")
@@ -88,7 +95,7 @@ def run(options: Namespace, console: Console) -> int:
     )
     directory = entry.unwrap().directory
     changed = integrity(directory)
-    answer = blueprint(inspected(entry.unwrap()), config)
+    answer = blueprint(inspected(entry.unwrap()), config, options.allow_env)
     if not isinstance(answer, Success) and answer.failure().kind == "integrity":
         console.mistakes((answer.failure(),))
         return UNTRUSTED

@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from attrs import field, frozen
@@ -136,8 +136,11 @@ class Blueprint:
         return self.documents.get(AFTER, {})
 
 
-def blueprint(inspected: Inspected, config: Config) -> Result[Blueprint, Fault]:
-    """Return the blueprint of a recorded run, or why there is none: no run, or no way to start it again."""
+def blueprint(inspected: Inspected, config: Config, allowed: Collection[str] = ()) -> Result[Blueprint, Fault]:
+    """Return the blueprint of a recorded run, or why there is none: no run, or no way to start it again.
+
+    ``allowed`` are variables that even a capsule of somebody else may set.
+    """
     surroundings = config.surroundings
     source = found_again(recorded_source(inspected), config.root)
     context = {**inspected.documents.get(CONTEXT, {}), "source": source}
@@ -184,10 +187,18 @@ def blueprint(inspected: Inspected, config: Config) -> Result[Blueprint, Fault]:
             inputs=inputs(context, capsule),
             moved=tuple(path for path, facts in declared(context) if facts.get("moved") is True),
             variables=variables.restored(
-                recorded, _table(before.get("environment_changes")), surroundings.environ, sealed, own=own
+                recorded,
+                _table(before.get("environment_changes")),
+                surroundings.environ,
+                sealed,
+                allowed=None if own else allowed,
             )
             if recorded
-            else variables.unrecorded(_table(context.get("environment_variables")), surroundings.environ, own=own),
+            else variables.unrecorded(
+                _table(context.get("environment_variables")),
+                surroundings.environ,
+                allowed=None if own else allowed,
+            ),
             is_own=own,
         )
     )

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from attrs import evolve, frozen
@@ -58,7 +58,7 @@ class Variables:
         reasons = (
             _told("set when it was recorded, to a value that was not, and unset here", self.missing),
             _told("another value here than when it was recorded", self.differing),
-            _told("not taken over from a capsule that is not yours", self.dropped),
+            _told("not taken over from a capsule that is not yours, unless you --allow-env it", self.dropped),
             self.reason,
         )
         why = "; ".join(filter(None, reasons))
@@ -71,7 +71,7 @@ def restored(
     here: Mapping[str, str],
     digests: Mapping[str, Json],
     *,
-    own: bool,
+    allowed: Collection[str] | None,
 ) -> Variables:
     """Return the environment of a replay.
 
@@ -80,12 +80,13 @@ def restored(
         changes: ``environment_changes`` of the run: the hash seed that Capsula drew stands there.
         here: The environment of this process.
         digests: The digests of its values, by the key of the vault that the capsule is in.
-        own: Whether the capsule was made by this user; variables that inject code are taken over from no other.
+        allowed: Names of the variables that are taken over although they inject code; none if all of them are, for the
+            capsule was made by this user.
     """
     told = _texts(recorded.get("values"))
     there = {name: value for name, value in told.items() if not is_redacted(value)}
     drawn = {name: value for name, value in _texts(changes).items() if name == "PYTHONHASHSEED"}
-    dropped = () if own else tuple(sorted(name for name in there if _INJECTING.fullmatch(name)))
+    dropped = _injecting(there, allowed)
     values = {name: value for name, value in {**there, **drawn}.items() if name not in dropped and name not in _OURS}
     untold = {**dict.fromkeys(told.keys() - there.keys(), ""), **_texts(recorded.get("digests"))}
     others = {name: value for name, value in untold.items() if not _is_the_hosts(name)}
@@ -100,17 +101,25 @@ def restored(
     )
 
 
-def unrecorded(configured: Mapping[str, Json], here: Mapping[str, str], *, own: bool) -> Variables:
+def unrecorded(
+    configured: Mapping[str, Json], here: Mapping[str, str], *, allowed: Collection[str] | None
+) -> Variables:
     """Return the environment of a replay, of which only the configured variables were recorded; the others are of here.
 
     The arguments are those of ``restored``.
     """
     there = {name: value for name, value in _texts(configured).items() if not is_redacted(value)}
-    dropped = () if own else tuple(sorted(name for name in there if _INJECTING.fullmatch(name)))
+    dropped = _injecting(there, allowed)
     values = {name: value for name, value in there.items() if name not in dropped and name not in _OURS}
     hosts = {name: value for name, value in here.items() if name not in values and not name.startswith("CAPSULA_")}
     reason = "only the configured variables were recorded"
     return Variables({**hosts, **values}, (), (), dropped, hosts=frozenset(hosts), reason=reason)
+
+
+def _injecting(names: Iterable[str], allowed: Collection[str] | None) -> tuple[str, ...]:
+    if allowed is None:
+        return ()
+    return tuple(sorted(name for name in names if _INJECTING.fullmatch(name) and name not in allowed))
 
 
 def _differs(there: str, here: Json) -> bool:

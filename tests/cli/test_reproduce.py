@@ -307,6 +307,21 @@ def test_a_capsule_of_somebody_else_runs_only_when_it_is_trusted(project: Path, 
     assert trusted.returncode == 0, trusted.stderr
 
 
+def test_what_leads_to_code_of_others_is_set_for_a_capsule_of_somebody_else_only_if_it_is_allowed(
+    project: Path, tmp_path: Path
+) -> None:
+    capsule = record(project, LD_LIBRARY_PATH="/nowhere")
+    shutil.copytree(capsule, tmp_path / "received")
+    words = ("reproduce", "--plan", "--no-rebuild", str(tmp_path / "received"))
+
+    plan = capsula(*words, cwd=tmp_path, LD_LIBRARY_PATH=None, **caching(project)).stdout
+    allowed = capsula(*words, "--allow-env", "LD_LIBRARY_PATH", cwd=tmp_path, LD_LIBRARY_PATH=None, **caching(project))
+
+    assert "LD_LIBRARY_PATH=/nowhere" not in plan
+    assert "not taken over from a capsule that is not yours, unless you --allow-env it: LD_LIBRARY_PATH" in plan
+    assert "LD_LIBRARY_PATH=/nowhere" in allowed.stdout
+
+
 def test_a_capsule_that_was_changed_is_not_run(project: Path) -> None:
     capsule = record(project)
     log = capsule / "stdout.log"

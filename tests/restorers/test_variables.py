@@ -9,7 +9,7 @@ from capsula.restorers.variables import Variables, restored
 def test_recorded_values_are_set_and_the_hosts_own_stay_the_hosts() -> None:
     recorded = {"values": {"OMP_NUM_THREADS": "2", "HOME": "/there"}, "digests": {"PATH": "p"}}
 
-    variables = restored(recorded, {"PYTHONHASHSEED": "7"}, {"HOME": "/here", "OTHER": "x"}, {}, own=True)
+    variables = restored(recorded, {"PYTHONHASHSEED": "7"}, {"HOME": "/here", "OTHER": "x"}, {}, allowed=None)
 
     environ = {"HOME": "/here", "OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "7"}
     assert variables == Variables(environ, differing=(), missing=(), dropped=(), hosts=frozenset({"HOME"}))
@@ -18,7 +18,7 @@ def test_recorded_values_are_set_and_the_hosts_own_stay_the_hosts() -> None:
 
 
 def test_an_unrecorded_value_that_is_the_same_here_is_taken_over() -> None:
-    variables = restored({"digests": {"MY_ENV": "d"}}, {}, {"MY_ENV": "v"}, {"MY_ENV": "d"}, own=True)
+    variables = restored({"digests": {"MY_ENV": "d"}}, {}, {"MY_ENV": "v"}, {"MY_ENV": "d"}, allowed=None)
 
     hosts = frozenset({"MY_ENV"})
     assert variables == Variables({"MY_ENV": "v"}, differing=(), missing=(), dropped=(), hosts=hosts)
@@ -27,7 +27,7 @@ def test_an_unrecorded_value_that_is_the_same_here_is_taken_over() -> None:
 def test_an_unrecorded_value_that_is_another_or_none_here_is_told() -> None:
     recorded = {"digests": {"MY_ENV": "d", "MY_OTHER": "e"}}
 
-    variables = restored(recorded, {}, {"MY_ENV": "v"}, {"MY_ENV": "x"}, own=True)
+    variables = restored(recorded, {}, {"MY_ENV": "v"}, {"MY_ENV": "x"}, allowed=None)
 
     hosts = frozenset({"MY_ENV"})
     assert variables == Variables(
@@ -38,7 +38,7 @@ def test_an_unrecorded_value_that_is_another_or_none_here_is_told() -> None:
 
 
 def test_what_differs_between_terminals_is_nobodys_concern() -> None:
-    variables = restored({"digests": {"SSH_TTY": "d", "SHLVL": "e"}}, {}, {"SHLVL": "1"}, {"SHLVL": "x"}, own=True)
+    variables = restored({"digests": {"SSH_TTY": "d", "SHLVL": "e"}}, {}, {"SHLVL": "1"}, {"SHLVL": "x"}, allowed=None)
 
     assert variables == Variables({}, differing=(), missing=(), dropped=())
 
@@ -46,15 +46,15 @@ def test_what_differs_between_terminals_is_nobodys_concern() -> None:
 def test_a_capsule_of_somebody_else_injects_nothing() -> None:
     recorded = {"values": {"LD_LIBRARY_PATH": "/evil", "PYTHONPATH": "/evil", "TZ": "UTC"}}
 
-    foreign = restored(recorded, {}, {}, {}, own=False)
-    own = restored(recorded, {}, {}, {}, own=True)
+    foreign = restored(recorded, {}, {}, {}, allowed=())
+    own = restored(recorded, {}, {}, {}, allowed=None)
 
     assert foreign == Variables({"TZ": "UTC"}, (), (), dropped=("LD_LIBRARY_PATH", "PYTHONPATH"))
     assert own.environ == recorded["values"]
 
 
 def test_inside_of_an_environment_its_programs_come_first_and_values_of_here_are_not_told() -> None:
-    variables = restored({"digests": {"TOKEN": "d"}}, {}, {"PATH": "/bin", "TOKEN": "secret"}, {}, own=True)
+    variables = restored({"digests": {"TOKEN": "d"}}, {}, {"PATH": "/bin", "TOKEN": "secret"}, {}, allowed=None)
 
     inside = variables.within(Path("/env"))
 
