@@ -42,12 +42,12 @@ def run(
     """
     with attention() as signals:
         streams, unopened = opened(stdout_log, stderr_log, redaction or Redaction())
-        with pumping(streams, signals.is_interrupted):  # from before the start: what fails is to fail by then
+        with pumping(streams, signals.is_interrupted) as pumped:  # from before the start: what fails is to fail by then
             started, start = datetime.now().astimezone(), monotonic()
-            pid = _started(command, streams, signals.mask)
-            for stream in streams:
+            pid = _started(command, pumped, signals.mask)
+            for stream in pumped:
                 os.close(stream.entrance)
-            end = pid.map(lambda pid: signals.wait(pid, lambda: _resized(streams), lambda: settle(streams)))
+            end = pid.map(lambda pid: signals.wait(pid, lambda: _resized(pumped), lambda: settle(pumped)))
             ended, run_time = datetime.now().astimezone(), monotonic() - start
     logged = {stream.name: stream.logged for stream in streams}
     exit_code, number, resources, refusal = _told(end)

@@ -107,6 +107,14 @@ class Stream:
         """Return whether all that was written so far is passed on."""
         return self._is_over or (not _ready([self.outlet], 0) and self._is_idle)
 
+    def close(self) -> None:
+        """Close all of it: it is not pumped."""
+        if self.terminal is not None:
+            self.terminal.leave()
+        for descriptor in (self.outlet, self.entrance, self.ended, self.running):
+            os.close(descriptor)
+        self._close_log()
+
     def lose(self, kind: str, message: str) -> None:
         """Note that something of the stream was lost."""
         self.faults.append(Fault(kind, f"{self.name}: {message}", path=(self.name,)))
@@ -192,25 +200,35 @@ def opened(
 
 
 @contextmanager
-def pumping(streams: Sequence[Stream], is_interrupted: Callable[[], bool]) -> Iterator[None]:
+def pumping(streams: Sequence[Stream], is_interrupted: Callable[[], bool]) -> Iterator[Sequence[Stream]]:
     """Pump the streams of a command that is started in here; leaving says that it ended, and waits for what is coming.
 
+    Yields those that are pumped: where there is no room for a thread, the command has our own descriptor instead.
     When ``is_interrupted`` says so, a destination that takes nothing is waited for no longer.
     """
-    pumps = [Thread(target=stream.pump, daemon=True) for stream in streams]
-    for pump in pumps:
-        pump.start()
+    pumps = {stream: pump for stream in streams if (pump := _pump(stream))}
     try:
-        yield
+        yield tuple(pumps)
     finally:
-        for stream in streams:
+        for stream in pumps:
             os.close(stream.running)
-        for stream, pump in zip(streams, pumps, strict=True):
+        for stream, pump in pumps.items():
             pump.join(GRACE)
             while pump.is_alive() and not is_interrupted():
                 pump.join(GRACE)
             if pump.is_alive():
                 stream.lose("cut off", "interrupted before all of it was passed on")
+
+
+def _pump(stream: Stream) -> Thread | None:
+    pump = Thread(target=stream.pump, daemon=True)
+    try:
+        pump.start()
+    except RuntimeError as error:  # the memory, or the number of threads, is limited
+        stream.lose("failed", str(error))
+        stream.close()
+        return None
+    return pump
 
 
 def settle(streams: Sequence[Stream]) -> None:

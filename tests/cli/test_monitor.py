@@ -378,9 +378,17 @@ def test_where_devices_have_no_names_the_command_runs(project: Path) -> None:
     assert document(only_capsule(project), "pre-run-info.json")["command"]["stdin"] == "device"
 
 
-@pytest.mark.parametrize("limit", [6, 8, 10, 12])
-def test_few_descriptors_cost_the_record_and_not_the_run(project: Path, limit: int) -> None:
-    script = f'ulimit -n {limit}; exec "$@"'
+@pytest.mark.parametrize(
+    ("limits", "trouble"),
+    [
+        *((f"ulimit -n {descriptors}", "Too many open files") for descriptors in (6, 8, 10, 12)),
+        ("ulimit -s 4000000; ulimit -v 3000000", "can't start new thread"),
+    ],
+)
+def test_what_the_system_has_too_little_of_costs_the_record_and_not_the_run(
+    project: Path, limits: str, trouble: str
+) -> None:
+    script = f'{limits}; exec "$@"'
     command = ("sh", "-c", "echo out; exit 3")
 
     done = subprocess.run(
@@ -393,7 +401,7 @@ def test_few_descriptors_cost_the_record_and_not_the_run(project: Path, limit: i
         check=False,
     )
 
-    told = ["recorded" in line and "Too many open files" in line for line in done.stderr.splitlines()]
+    told = ["recorded" in line and trouble in line for line in done.stderr.splitlines()]
     assert (done.stdout, told, done.returncode) == ("out\n", [True], 3)
 
 
