@@ -9,8 +9,9 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from capsula.core.config import Surroundings
 
-How: TypeAlias = Literal["own", "command", "shebang", "virtual environment", "path"]
-"""Why this one: Capsula runs in it, the command or its script names it, it is active, it is the first on the path."""
+How: TypeAlias = Literal["own", "command", "project", "shebang", "virtual environment", "path"]
+"""Why this one: Capsula runs in it, the command names it, the project that it is run for has it, its script names it,
+it is active, it is the first on the path."""
 
 
 class Interpreter(NamedTuple):
@@ -26,7 +27,8 @@ def interpreter(surroundings: Surroundings) -> Interpreter:
     own = Interpreter(surroundings.executable, "own")
     if surroundings.argv == (surroundings.executable,):
         return own
-    return _of_command(surroundings) or _of_script(surroundings) or _found_on_path(surroundings) or own
+    named = _of_command(surroundings) or _of_project(surroundings) or _of_script(surroundings)
+    return named or _found_on_path(surroundings) or own
 
 
 def _of_command(surroundings: Surroundings) -> Interpreter | None:
@@ -42,6 +44,19 @@ def _active(surroundings: Surroundings) -> Interpreter | None:
     directory = surroundings.environ.get("VIRTUAL_ENV")
     program = _found(str(Path(directory, "bin", "python")), surroundings) if directory else None
     return Interpreter(program, "virtual environment") if program else None
+
+
+def _of_project(surroundings: Surroundings) -> Interpreter | None:
+    """Return the interpreter of the project's environment, in which ``uv run`` runs what comes behind it."""
+    match surroundings.argv:
+        case [runner, "run", *options] if Path(runner).name == "uv":
+            if "--active" in options and (active := _active(surroundings)):
+                return active
+            chosen = surroundings.environ.get("UV_PROJECT_ENVIRONMENT") or ".venv"
+            places = (surroundings.cwd, *surroundings.cwd.parents)
+            program = next(filter(None, (_executable(Path(place, chosen, "bin", "python")) for place in places)), None)
+            return Interpreter(program, "project") if program else None
+    return None
 
 
 def _of_script(surroundings: Surroundings) -> Interpreter | None:

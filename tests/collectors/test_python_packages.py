@@ -54,6 +54,31 @@ class TestWhichInterpreter:
 
         assert chosen == Interpreter(str(link), "command")
 
+    @pytest.mark.parametrize(
+        ("words", "environ", "chosen"),
+        [
+            (("uv", "run", "train.py"), {}, ".venv"),
+            (("/opt/uv", "run", "--frozen", "python", "train.py"), {"VIRTUAL_ENV": "active"}, ".venv"),
+            (("uv", "run", "--active", "train.py"), {"VIRTUAL_ENV": "active"}, "active"),
+            (("uv", "run", "train.py"), {"UV_PROJECT_ENVIRONMENT": "other"}, "other"),
+            (("uv", "run", "train.py"), {"UV_PROJECT_ENVIRONMENT": "none"}, None),
+            (("uv", "sync"), {}, None),
+        ],
+    )
+    def test_uv_runs_in_the_environment_of_the_project(
+        self, words: tuple[str, ...], environ: dict[str, str], chosen: str | None, tmp_path: Path
+    ) -> None:
+        for name in (".venv", "active", "other"):
+            program(tmp_path / name / "bin" / "python")
+        inner = tmp_path / "inner"
+        inner.mkdir()
+        there = {key: f"{tmp_path}/{value}" if key == "VIRTUAL_ENV" else value for key, value in environ.items()}
+
+        answer = interpreter(surroundings(inner, *words, environ={"PATH": str(inner), **there}))
+
+        expected = str(tmp_path / chosen / "bin" / "python") if chosen else None
+        assert (answer.program if answer.how in ("project", "virtual environment") else None) == expected
+
     def test_a_python_that_is_not_there_is_asked_all_the_same(self, tmp_path: Path) -> None:
         chosen = interpreter(surroundings(tmp_path, "python3.99", "run.py"))
 
