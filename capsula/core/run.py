@@ -51,7 +51,7 @@ class Outcome(NamedTuple):
     """Aware, as is ``ended``; the clock may have been set in between."""
     ended: datetime
     resources: Mapping[str, Json] | None
-    """``user_time`` and ``system_time`` in seconds, ``max_memory`` in bytes; none if nothing was started.
+    """Times in seconds, the rest in bytes; none if nothing was started.
 
     They are those of the command and of the children it waited for. Linux counts memory from before the program was
     loaded, so ``max_memory`` is never less than what Capsula itself held at that time.

@@ -26,6 +26,9 @@ _EXIT_CODES = {"not found": 127, "not executable": 126}
 _NOT_STARTED = 125
 _SIGNALLED = 128
 
+_BLOCK = 512
+"""Bytes in which the operating system counts what was read from disks and written to them."""
+
 _SHELL = "/bin/sh"
 _IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
@@ -217,4 +220,10 @@ def _told(end: Result[End, Fault]) -> tuple[int, int | None, Mapping[str, Json] 
 
 def _resources(used: "struct_rusage") -> Mapping[str, Json]:
     unit = 1 if sys.platform == "darwin" else 1024
-    return {"user_time": used.ru_utime, "system_time": used.ru_stime, "max_memory": used.ru_maxrss * unit}
+    return {
+        "user_time": used.ru_utime,
+        "system_time": used.ru_stime,
+        "max_memory": used.ru_maxrss * unit,
+        "disk_read": used.ru_inblock * _BLOCK,
+        "disk_written": used.ru_oublock * _BLOCK,
+    }

@@ -598,3 +598,34 @@ def test_not_even_a_bug_in_the_recording_costs_the_run(tmp_path: Path) -> None:
     assert (strict.returncode, strict.stdout) == (125, "")
     assert told in strict.stderr
     assert capsules(tmp_path) == []
+
+
+USING = """
+import json, os, resource, subprocess, sys
+held = bytearray(64 * 1024 * 1024)
+with open("big", "wb") as file:
+    file.write(held[: 1024 * 1024])
+    os.fsync(file.fileno())
+subprocess.run([sys.executable, "-c", "sum(range(2_000_000))"], check=True)
+own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+print(json.dumps({
+    "user_time": own.ru_utime + children.ru_utime,
+    "system_time": own.ru_stime + children.ru_stime,
+    "max_memory": 1024 * own.ru_maxrss,
+    "disk_read": 512 * (own.ru_inblock + children.ru_inblock),
+    "disk_written": 512 * (own.ru_oublock + children.ru_oublock),
+}))
+"""
+
+
+def test_what_the_command_and_its_children_used_is_recorded(tmp_path: Path) -> None:
+    (tmp_path / "capsula.toml").write_text(PLAIN)
+
+    done = capsula("monitor", sys.executable, "-c", USING, cwd=tmp_path)
+
+    used = document(only_capsule(tmp_path), "post-run-info.json")["resources"]
+    told = json.loads(done.stdout)
+    assert used.keys() == told.keys()
+    assert [key for key in told if used[key] < told[key]] == []
+    assert told["max_memory"] > 64 * 1024 * 1024
+    assert told["user_time"] > 0
