@@ -32,16 +32,6 @@ class Sizes:
 
 QUICK = Sizes(tracked=2_000, dirty=20, untracked=5, big=128 * MIB, small=1_000)
 
-CHEAP = """
-[capture]
-include-cpu = false
-include-python-packages = false
-include-source = false
-include-system = false
-include-environment = false
-"""
-"""A configuration in which nothing but what a row is about is captured."""
-
 
 def small_repository(directory: Path, configuration: str = "", extra: Mapping[str, str] | None = None) -> Path:
     """Make a repository of ten files, two of them edited since, and an untracked one."""

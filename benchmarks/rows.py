@@ -10,8 +10,9 @@ from typing import Literal, TypeAlias
 from attrs import field, frozen
 
 from benchmarks.clock import Contender, Figure, Tells, nothing
-from benchmarks.ground import CHEAP, MIB, Sizes, big_file, large_repository, many_files, small_repository
+from benchmarks.ground import MIB, Sizes, big_file, large_repository, many_files, small_repository
 from benchmarks.peers import SCITRACK, UPSTREAM, upstream_settings
+from tests.running import PLAIN
 
 OURS = "capsula"
 
@@ -231,11 +232,11 @@ def calls(ground: Ground) -> Row:
     directory = ground.directory
     bare = directory / "calls-bare"
     bare.mkdir()
-    (bare / "capsula.toml").write_text(CHEAP + _NO_REPOSITORY)
+    (bare / "capsula.toml").write_text(PLAIN + _NO_REPOSITORY)
     files = directory / "calls-files"
     files.mkdir()
-    small = small_repository(directory / "calls-small", CHEAP)
-    large = large_repository(directory / "calls-large", ground.sizes, CHEAP)
+    small = small_repository(directory / "calls-small", PLAIN)
+    large = large_repository(directory / "calls-large", ground.sizes, PLAIN)
     upstream = small_repository(directory / "calls-upstream", upstream_settings())
     script = str(_FLOORS / "calls.py")
 
@@ -267,7 +268,7 @@ def calls(ground: Ground) -> Row:
 def big(ground: Ground) -> Row:
     """Hashing and copying a big file."""
     here, upstream = (ground.directory / name for name in ("big", "big-upstream"))
-    for folder, settings in ((here, CHEAP + _NO_REPOSITORY + f"[capture.files]\n{_KEEP_BIG}\n"), (upstream, "")):
+    for folder, settings in ((here, PLAIN + _NO_REPOSITORY + f"[capture.files]\n{_KEEP_BIG}\n"), (upstream, "")):
         folder.mkdir()
         (folder / "capsula.toml").write_text(settings or upstream_settings(files=_KEEP_BIG, repositories=""))
         big_file(folder / "big.bin", ground.sizes.big)
@@ -298,7 +299,7 @@ def many(ground: Ground) -> Row:
     for folder in (here, upstream):
         folder.mkdir()
         many_files(folder / "data", ground.sizes.small)
-    (here / "capsula.toml").write_text(f'{CHEAP}{_NO_REPOSITORY}[capture.files]\n"data" = {wish}\n')
+    (here / "capsula.toml").write_text(f'{PLAIN}{_NO_REPOSITORY}[capture.files]\n"data" = {wish}\n')
     named = (path.relative_to(upstream) for path in sorted((upstream / "data").glob("*/*")))
     listed = "\n".join(f'"{path}" = {wish}' for path in named)
     (upstream / "capsula.toml").write_text(upstream_settings(files=listed, repositories=""))
@@ -320,7 +321,7 @@ def output(ground: Ground) -> Row:
     here, upstream = (ground.directory / name for name in ("output", "output-upstream"))
     here.mkdir()
     upstream.mkdir()
-    (here / "capsula.toml").write_text(CHEAP + _NO_REPOSITORY)
+    (here / "capsula.toml").write_text(PLAIN + _NO_REPOSITORY)
     (upstream / "capsula.toml").write_text(upstream_settings(repositories=""))
     printer = (str(ground.bare / "python"), str(_FLOORS / "printer.py"), str(ground.sizes.big // MIB))
     log = here / "pump.log"
@@ -360,7 +361,7 @@ def again(ground: Ground) -> Row:
     here, bare = (ground.directory / name for name in ("again", "again-bare"))
     for folder, files in ((here, _HASH_BIG), (bare, "")):
         folder.mkdir()
-        (folder / "capsula.toml").write_text(f"{CHEAP}{_NO_REPOSITORY}[capture.files]\n{files}\n")
+        (folder / "capsula.toml").write_text(f"{PLAIN}{_NO_REPOSITORY}[capture.files]\n{files}\n")
     big_file(here / "big.bin", ground.sizes.big)
     sleep(_UNTIL_REMEMBERED)
     without = "without inputs"

@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +24,13 @@ include-environment = false
 
 def capsula(*words: str, cwd: Path, **changes: str | None) -> subprocess.CompletedProcess[str]:
     """Run the command line in a directory; ``changes`` are set in its environment, or removed."""
+    return behind((), *words, cwd=cwd, **changes)
+
+
+def behind(front: Sequence[str], *words: str, cwd: Path, **changes: str | None) -> subprocess.CompletedProcess[str]:
+    """Run the command line as ``capsula`` does, by another program: the words of ``front`` come before its own."""
     return subprocess.run(
-        [sys.executable, "-P", "-m", "capsula", *words],
+        [*front, sys.executable, "-P", "-m", "capsula", *words],
         cwd=cwd,
         env=environment(**changes),
         stdin=subprocess.DEVNULL,

@@ -5,7 +5,6 @@ import json
 import os
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from capsula.core.fragment import Fragment
 from capsula.core.settings import CaptureSettings, FileSettings, Settings
 from capsula.effects.keep import kept
 from tests.repositories import repository, write
-from tests.running import PATIENCE, PLAIN, capsula, document, environment, faults, only_capsule
+from tests.running import PLAIN, behind, capsula, document, faults, only_capsule
 
 COPY = '{ hash = "sha256", copy = true }'
 TOML = b'[capture.files]\n"a" = { copy = true }\n'
@@ -210,16 +209,7 @@ def test_folders_that_match_in_ever_so_many_ways_are_looked_at_once(tmp_path: Pa
 
 
 def limited(root: Path, limit: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["sh", "-c", f'{limit} && exec "$@"', "sh", sys.executable, "-P", "-m", "capsula", *words],
-        cwd=root,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    return behind(("sh", "-c", f'{limit} && exec "$@"', "sh"), *words, cwd=root)
 
 
 @pytest.mark.parametrize("descriptors", [12, 16, 24])

@@ -39,13 +39,18 @@ def run(options: Namespace, console: Console) -> int:
         console.mistakes((answer.failure(),))
         return 1
     capsule = answer.unwrap()
+    tell(capsule, console, as_object=options.json)
+    return 1 if options.strict and capsule.faults else 0
+
+
+def tell(capsule: Capsule, console: Console, *, as_object: bool) -> None:
+    """Say where a new capsule is, and what it lacks."""
     console.faults(capsule.faults)
-    if options.json:
+    if as_object:
         console.out(json.dumps(account(capsule), indent=4))
     elif not console.quiet:
         name = console.paint(memorable(capsule.header.id), "bold")
         console.out(f"{name}  {safe(str(capsule.directory))}")
-    return 1 if options.strict and capsule.faults else 0
 
 
 def account(capsule: Capsule) -> dict[str, object]:

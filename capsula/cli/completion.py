@@ -92,6 +92,7 @@ def _bash(syntaxes: Mapping[str, Syntax], *, is_zsh: bool) -> str:
     """Return a script for bash, which zsh reads as well."""
     valued = sorted(_spellings(option for it in syntaxes.values() for option in it.options if option.is_valued))
     cases = "\n".join(f"        {name}) {_bash_words(it)} ;;" for name, it in syntaxes.items())
+    shared = set[str].intersection(*(_spellings(it.options) for it in syntaxes.values()))
     choices = {spelling: option.choices for it in syntaxes.values() for option, spelling in _chosen(it)}
     chosen = "\n".join(
         f'        {spelling}) COMPREPLY=($(compgen -W "{" ".join(words)}" -- "$word")); return ;;'
@@ -113,7 +114,7 @@ def _bash(syntaxes: Mapping[str, Syntax], *, is_zsh: bool) -> str:
         {"|".join(valued)}) COMPREPLY=($(compgen -f -- "$word")); return ;;
     esac
     case "$command" in
-        "") options="-C --directory -l --log-level -q --quiet --help --version"; operands="{" ".join(syntaxes)}" ;;
+        "") options="{" ".join(sorted({*shared, "--version"}))}"; operands="{" ".join(syntaxes)}" ;;
 {cases}
     esac
     if [ "$kind" = command ]; then

@@ -1,14 +1,12 @@
 """``capsula finish``."""
 
-import json
 from argparse import ArgumentParser, Namespace
 
 from returns.result import Success
 
-from capsula.cli.capture import account
-from capsula.cli.console import Console, safe
+from capsula.cli.capture import tell
+from capsula.cli.console import Console
 from capsula.cli.main import USAGE
-from capsula.core.naming import memorable
 from capsula.flows.session import finished, meant
 
 EXAMPLES = """
@@ -43,11 +41,5 @@ def run(options: Namespace, console: Console) -> int:
     if not isinstance(answer, Success):
         console.mistakes(answer.failure())
         return USAGE if any(fault.kind == "mistake" for fault in answer.failure()) else 1
-    capsule = answer.unwrap()
-    console.faults(capsule.faults)
-    if options.json:
-        console.out(json.dumps(account(capsule), indent=4))
-    elif not console.quiet:
-        name = console.paint(memorable(capsule.header.id), "bold")
-        console.out(f"{name}  {safe(str(capsule.directory))}")
+    tell(answer.unwrap(), console, as_object=options.json)
     return 0

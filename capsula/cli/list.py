@@ -53,10 +53,10 @@ def arguments(parser: ArgumentParser) -> None:
     """Add the options of the command."""
     count = parser.add_mutually_exclusive_group()
     count.add_argument("--all", action="store_true", help="list all capsules")
-    count.add_argument("-n", type=_count, metavar="COUNT", help=f"how many to list (default: {MOST}, as JSON all)")
+    count.add_argument("-n", type=_count, metavar="COUNT", help=f"how many to list (default: {MOST}, for programs all)")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print a list of objects as JSON")
-    form.add_argument("--names", action="store_true", help="print the memorable names of all, each on a line")
+    form.add_argument("--names", action="store_true", help="print memorable names, each on a line")
 
 
 def run(options: Namespace, console: Console) -> int:
@@ -70,11 +70,12 @@ def run(options: Namespace, console: Console) -> int:
         console.mistakes((listed.failure(),))
         return 1
     entries = listed.unwrap()
+    is_for_programs = options.json or options.names
+    count = len(entries) if options.all or (is_for_programs and options.n is None) else options.n or MOST
     if options.names:
-        if entries:
-            console.out("\n".join(safe(entry.memorable or entry.name) for entry in entries))
+        for entry in entries[:count]:
+            console.out(safe(entry.memorable or entry.name))
         return 0
-    count = len(entries) if options.all or (options.json and options.n is None) else options.n or MOST
     chosen = [inspected(entry) for entry in entries[:count]]
     if options.json:
         console.out(_as_json(chosen))

@@ -1,13 +1,12 @@
 """``capsula start``."""
 
-import json
 import shlex
 from argparse import ArgumentParser, Namespace
 
 from returns.result import Success
 
-from capsula.cli.capture import account
-from capsula.cli.console import Console, safe
+from capsula.cli.capture import tell
+from capsula.cli.console import Console
 from capsula.cli.main import USAGE
 from capsula.core.naming import memorable
 from capsula.core.strict import conflicts, item_mistakes
@@ -51,13 +50,11 @@ def run(options: Namespace, console: Console) -> int:
         console.mistakes((answer.failure(),))
         return 1
     capsule = answer.unwrap()
-    name = memorable(capsule.header.id)
-    console.faults(capsule.faults)
-    if options.json:
-        console.out(json.dumps(account(capsule), indent=4))
-    elif options.export:
+    if options.export:
+        console.faults(capsule.faults)
         console.out("\n".join(f"export {name}={shlex.quote(value)}" for name, value in told_of(capsule).items()))
-    elif not console.quiet:
-        console.out(f"{console.paint(name, 'bold')}  {safe(str(capsule.directory))}")
+    else:
+        tell(capsule, console, as_object=options.json)
+    name = memorable(capsule.header.id)
     console.note(f"started {name}; when it is over: capsula finish {name}")
     return 0

@@ -6,11 +6,10 @@ are kept. No patch is made, no configuration of git has a say, and nothing is wr
 
 import os
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TypeAlias
 
 import pygit2
 from attrs import evolve, frozen
@@ -47,9 +46,6 @@ from capsula.reading.worktree import WorkTree, head_tree, work_tree
 
 FOLDER = ".capsula/source"
 """Where in a capsule the archives stand."""
-
-_InHead: TypeAlias = Callable[[bytes], tuple[int, bytes] | None]
-"""The mode and id that a path has in the commit, if it is there."""
 
 
 def collect(config: Config) -> Answer:

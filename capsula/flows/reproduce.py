@@ -103,7 +103,7 @@ def _interruption(it: Blueprint, replay: Replay) -> str:
     if outcome is None or outcome.exit_code == it.result.get("exit_code"):
         return ""
     number = signal.SIGINT if outcome.exit_code == INTERRUPTED else outcome.signal
-    return next((it.name for it in ENDING if it == number), "")
+    return next((ending.name for ending in ENDING if ending == number), "")
 
 
 def _files(it: Blueprint) -> int:

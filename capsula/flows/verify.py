@@ -162,7 +162,6 @@ def _here(fragment: Fragment, config: Config, capsule: Inspected) -> Context:
 
 
 _DIGESTS = ("environment", "digests")
-_KEYLESS = "the key is not here with which values can be told apart"
 
 
 def _sealed(here: Context, seal: Seal, capsule: Inspected) -> Context:

@@ -86,7 +86,9 @@ def test_the_names_of_capsules_are_listed_for_programs(tmp_path: Path) -> None:
         assert capsula("capture", cwd=tmp_path).returncode == 0
 
     done = capsula("list", "--names", cwd=tmp_path)
+    newest = capsula("list", "--names", "-n", "1", cwd=tmp_path)
 
     names = done.stdout.split()
     assert (len(names), done.returncode) == (2, 0)
+    assert newest.stdout.split() == names[:1]
     assert all(capsula("show", name, cwd=tmp_path).returncode == 0 for name in names)

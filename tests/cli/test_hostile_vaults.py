@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import PATIENCE, PLAIN, capsula, capsules, document, environment, only_capsule
+from tests.running import PLAIN, behind, capsula, capsules, document, only_capsule
 
 STRANGER = 65_432
 COMMAND = ("sh", "-c", "touch ran; echo out; echo err >&2; exit 3")
@@ -94,16 +94,7 @@ def mounted(options: str, words: tuple[str, ...], root: Path) -> subprocess.Comp
     """Run the command line where the vault is a file system of its own, which nobody else sees."""
     (root / "vault").mkdir(exist_ok=True)
     script = 'mount -t tmpfs -o "$1" tmpfs vault && shift && "$@"; status=$?; ls -A vault; exit $status'
-    return subprocess.run(
-        ["unshare", "-m", "sh", "-c", script, "sh", options, sys.executable, "-P", "-m", "capsula", *words],
-        cwd=root,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    return behind(("unshare", "-m", "sh", "-c", script, "sh", options), *words, cwd=root)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.running import PATIENCE, PLAIN, capsula, capsules, document, environment, faults, files, only_capsule
+from tests.running import PATIENCE, PLAIN, behind, capsula, capsules, document, environment, faults, files, only_capsule
 
 
 @pytest.fixture
@@ -359,18 +359,8 @@ def test_where_no_capsule_can_be_made_strict_does_not_run_the_command(project: P
 
 def test_where_devices_have_no_names_the_command_runs(project: Path) -> None:
     hidden = 'mount -t tmpfs tmpfs /dev || exit 99; exec "$@"'
-    ours = [sys.executable, "-P", "-m", "capsula", "monitor", "sh", "-c", "echo out; exit 3"]
 
-    done = subprocess.run(
-        ["unshare", "-m", "sh", "-c", hidden, "sh", *ours],
-        cwd=project,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = behind(("unshare", "-m", "sh", "-c", hidden, "sh"), "monitor", "sh", "-c", "echo out; exit 3", cwd=project)
 
     if "unshare:" in done.stderr or done.returncode == 99:
         pytest.skip("needs: root")
@@ -388,18 +378,9 @@ def test_where_devices_have_no_names_the_command_runs(project: Path) -> None:
 def test_what_the_system_has_too_little_of_costs_the_record_and_not_the_run(
     project: Path, limits: str, trouble: str
 ) -> None:
-    script = f'{limits}; exec "$@"'
-    command = ("sh", "-c", "echo out; exit 3")
+    front = ("sh", "-c", f'{limits}; exec "$@"', "sh")
 
-    done = subprocess.run(
-        ["sh", "-c", script, "sh", sys.executable, "-P", "-m", "capsula", "monitor", *command],
-        cwd=project,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = behind(front, "monitor", "sh", "-c", "echo out; exit 3", cwd=project)
 
     told = ["recorded" in line and trouble in line for line in done.stderr.splitlines()]
     assert (done.stdout, told, done.returncode) == ("out\n", [True], 3)

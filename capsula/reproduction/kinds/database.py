@@ -5,13 +5,14 @@ from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
 
-from attrs import evolve
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Result
 
 from capsula.core.fault import Fault
-from capsula.reproduction.comparison import Comparison, Grade, or_different
+from capsula.reproduction.comparison import Comparison, or_different
+from capsula.reproduction.listing import Listing, compared_listings, listed
 from capsula.reproduction.pair import MOST_WHOLE, TOO_MUCH, Pair, Terms, both
 
+_DUMP = Listing("sqlite", "dump", "the same content, laid out otherwise")
 _VERSIONS = slice(18, 20)
 """Where a file says that a log may be beside it, which in memory there cannot be."""
 _MOST_STEPS = 1000
@@ -22,29 +23,17 @@ _STEP = 1_000_000
 def compare(pair: Pair, terms: Terms) -> Comparison:
     """Return how two databases compare, line by line of their dumps."""
     dumps = pair.whole.bind(lambda contents: both(partial(_dumped, terms), *contents))
-    return or_different("sqlite", dumps.map(lambda it: _compared(*it, terms)))
-
-
-def _compared(recorded: bytes, replayed: bytes, terms: Terms) -> Comparison:
-    inner = terms.part("dump.txt", recorded, replayed)
-    if inner.grade is Grade.IDENTICAL:
-        return Comparison(Grade.EQUIVALENT, "sqlite", "the same content, laid out otherwise")
-    return evolve(inner, kind="sqlite", reason=f"as a dump: {inner.reason}")
+    return or_different("sqlite", dumps.map(lambda it: compared_listings(_DUMP, *it, terms)))
 
 
 def _dumped(terms: Terms, content: bytes) -> Result[bytes, Fault]:
-    lines: list[bytes] = []
     try:
         with closing(_opened(content)) as database:
-            for line in _lines(database):
-                lines.append(line)
-                if not terms.allowance.spend(len(line)):
-                    return Failure(TOO_MUCH)
+            return listed(_lines(database), terms)
     except sqlite3.OperationalError as error:
         return Failure(TOO_MUCH if "interrupted" in str(error) else _UNSOUND)
     except (sqlite3.Error, ValueError, OverflowError, MemoryError):
         return Failure(_UNSOUND)
-    return Success(b"".join(lines))
 
 
 _UNSOUND = Fault("malformed", "is no sound SQLite database")

@@ -5,16 +5,17 @@ from collections.abc import Iterator
 from functools import partial
 from io import BytesIO
 
-from attrs import evolve
-from returns.result import Failure, Result, Success
+from returns.result import Failure, Result
 
 from capsula.core.fault import Fault
-from capsula.reproduction.comparison import Comparison, Grade, or_different, unjudged
+from capsula.reproduction.comparison import Comparison, or_different, unjudged
+from capsula.reproduction.listing import Listing, compared_listings, listed
 from capsula.reproduction.pair import MIB, TOO_MUCH, Pair, Terms, both, size_of
 
 MOST_READ = 16 * MIB
 """Bytes of a pickle that is looked into; it takes a fifth of a second for each MiB."""
 
+_LISTING = Listing("pickle", "listing", "the same content, written otherwise")
 _LAYOUT = {"FRAME", "PROTO"}
 _ALIKE = {
     **dict.fromkeys(("SHORT_BINUNICODE", "BINUNICODE8"), "BINUNICODE"),
@@ -34,26 +35,14 @@ def compare(pair: Pair, terms: Terms) -> Comparison:
     if max(size_of(pair.recorded), size_of(pair.replayed)) > MOST_READ:
         return unjudged("pickle", TOO_MUCH.message)
     listings = pair.whole.bind(lambda contents: both(partial(_listing, terms), *contents))
-    return or_different("pickle", listings.map(lambda it: _compared(*it, terms)))
-
-
-def _compared(recorded: bytes, replayed: bytes, terms: Terms) -> Comparison:
-    inner = terms.part("listing.txt", recorded, replayed)
-    if inner.grade is Grade.IDENTICAL:
-        return Comparison(Grade.EQUIVALENT, "pickle", "the same content, written otherwise")
-    return evolve(inner, kind="pickle", reason=f"as a listing: {inner.reason}")
+    return or_different("pickle", listings.map(lambda it: compared_listings(_LISTING, *it, terms)))
 
 
 def _listing(terms: Terms, content: bytes) -> Result[bytes, Fault]:
-    lines: list[bytes] = []
     try:
-        for line in _lines(BytesIO(content), len(content)):
-            lines.append(line)
-            if not terms.allowance.spend(len(line)):
-                return Failure(TOO_MUCH)
+        return listed(_lines(BytesIO(content), len(content)), terms)
     except (ValueError, OverflowError):
         return Failure(Fault("malformed", "is no sound pickle"))
-    return Success(b"".join(lines))
 
 
 def _lines(file: BytesIO, size: int) -> Iterator[bytes]:
