@@ -12,7 +12,6 @@ from time import perf_counter
 from types import CodeType
 from typing import Any, ParamSpec, TypeVar, overload
 
-from attrs import evolve
 from returns.result import Failure, Result, Success, safe
 
 from capsula.api import CapsulaError, warn
@@ -240,7 +239,7 @@ class _Recorder:
 
     def _begun(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Result[Opened, tuple[Fault, ...]]:
         try:
-            call = evolve(self._place, args=args, kwargs=kwargs)
+            call = self._place._replace(args=args, kwargs=kwargs)
             if not isinstance(self._config, Success):
                 self._config = configured(self.wish, call)
             return self._config.bind(lambda config: begun(config, self.wish, call))

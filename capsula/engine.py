@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from attrs import evolve
 from returns.result import Failure
 
 from capsula.core.collector import Collector
@@ -17,7 +16,7 @@ def collect(collectors: Mapping[str, Collector], config: Config) -> Fragment:
 
     What was read already when they were asked for their asks, with a reader of its own, is not read again.
     """
-    together = evolve(config, reader=once()) if config.reader is anew else config
+    together = config._replace(reader=once()) if config.reader is anew else config
     return gather({name: _answer(collector, together) for name, collector in collectors.items()})
 
 

@@ -7,8 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeAlias
 
-from attrs import evolve
-
 from capsula.collectors.git import collect
 from capsula.core.config import Config, Surroundings
 from capsula.core.effect import Write
@@ -70,7 +68,7 @@ def head(directory: Path) -> str:
 
 def config(root: Path, repositories: dict[str, str] | None = None, environ: dict[str, str] | None = None) -> Config:
     """Return a config that captures these repositories, or the one that holds the root."""
-    settings = evolve(Settings(), capture=CaptureSettings(git=GitSettings(repositories)))
+    settings = Settings()._replace(capture=CaptureSettings(git=GitSettings(repositories)))
     return Config(root, settings, Surroundings(root, environ or {"HOME": os.devnull}, (), "python"))
 
 

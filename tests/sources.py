@@ -5,7 +5,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from attrs import evolve
 from returns.result import Result
 
 from capsula.collectors.source import collect
@@ -23,7 +22,7 @@ ISOLATED = {"HOME": os.devnull, "PATH": os.environ["PATH"]}
 def config(root: Path, repositories: Mapping[str, str] | None = None, source: SourceSettings | None = None) -> Config:
     """Return a config whose vault is beside the root."""
     capture = CaptureSettings(git=GitSettings(repositories), source=source or SourceSettings())
-    settings = evolve(Settings(), capture=capture, vault_directory=f"../{root.name}.vault")
+    settings = Settings()._replace(capture=capture, vault_directory=f"../{root.name}.vault")
     return Config(root, settings, Surroundings(root, ISOLATED, (), "python"))
 
 

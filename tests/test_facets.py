@@ -36,7 +36,7 @@ here = Path.cwd()
 capture = CaptureSettings(include_cpu=False, include_python_packages=False, git=GitSettings({}), facets=tables)
 config = Config(here, Settings(capture=capture), Surroundings(here, dict(os.environ), (), sys.executable))
 with started(facets.asks(config), os.environ, here) as answers:
-    config = evolve(config, answers=answers)
+    config = config._replace(answers=answers)
     chosen = {name: collector for name, collector in facets.collectors(config).items() if name in tables}
     fragment = engine.collect(chosen, config)
 faults = [[*fault.path, fault.kind, fault.message, fault.remedy] for fault in fragment.faults]

@@ -2,8 +2,7 @@
 
 from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Iterable, Mapping
-
-from attrs import frozen
+from typing import NamedTuple
 
 from capsula.cli.console import Console
 from capsula.cli.main import COMMANDS, command_parser
@@ -25,8 +24,7 @@ _PATHS = {"DIR", "FILE", "PATH", "PATH=FILE"}
 _NAMES = "capsula list --names 2>/dev/null"
 
 
-@frozen
-class Option:
+class Option(NamedTuple):
     """An option of a command: its spellings, what it is for, and what is known of its value."""
 
     spellings: tuple[str, ...]
@@ -35,8 +33,7 @@ class Option:
     choices: tuple[str, ...]
 
 
-@frozen
-class Syntax:
+class Syntax(NamedTuple):
     """What a shell has to know of a command."""
 
     summary: str

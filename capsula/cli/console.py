@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal, TextIO
 
-from attrs import field, frozen
 from returns.result import Success
 
 from capsula.core.config import Config
@@ -26,15 +25,23 @@ class UnwritableError(Exception):
     """Standard output takes nothing, as on a full disk."""
 
 
-@frozen
 class Console:
     """Standard output for what was asked for, standard error for all that is said beside it."""
 
-    quiet: bool = False
-    report: Report = silent
-    _stdout: TextIO = field(factory=lambda: _open(sys.stdout))
-    _stderr: TextIO = field(factory=lambda: _open(sys.stderr))
-    _environ: Mapping[str, str] = field(factory=lambda: os.environ)
+    def __init__(
+        self,
+        *,
+        quiet: bool = False,
+        report: Report = silent,
+        stdout: TextIO | None = None,
+        stderr: TextIO | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.quiet = quiet
+        self.report = report
+        self._stdout = stdout or _open(sys.stdout)
+        self._stderr = stderr or _open(sys.stderr)
+        self._environ = os.environ if environ is None else environ
 
     def out(self, text: str) -> None:
         """Print what was asked for, and a line's end."""

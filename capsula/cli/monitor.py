@@ -4,8 +4,6 @@ import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from attrs import evolve
-
 from capsula.cli.capture import account
 from capsula.cli.console import Console, safe
 from capsula.cli.offline import load_offline
@@ -83,7 +81,7 @@ def _is_free(file: Path, console: Console) -> bool:
 def _tell(monitored: Monitored, console: Console) -> None:
     """Say in one line what was lost, and in another, to a person, what was kept."""
     unstarted = [fault for fault in monitored.faults if fault.path == ("started",)]
-    console.mistakes(evolve(fault, path=()) for fault in unstarted)
+    console.mistakes(fault._replace(path=()) for fault in unstarted)
     lost = [str(fault).splitlines()[0] for fault in monitored.faults if fault not in unstarted]
     if monitored.capsule is None:
         console.error(safe(f"this run is not recorded: {'; '.join(lost)}"))

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pygit2
-from attrs import asdict, frozen
 from pygit2.enums import DeltaStatus
 from returns.result import Failure, Result, Success, safe
 
 from capsula.core.config import Config
 from capsula.core.effect import Source, Write
-from capsula.core.fault import Fault, Json
+from capsula.core.facts import facts_of
+from capsula.core.fault import Fault
 from capsula.core.fragment import Answer, Fragment, gather
 from capsula.core.remote import without_secrets
 from capsula.core.withholding import Withholding
@@ -50,16 +50,14 @@ def collect(config: Config) -> Answer:
     return Success(gather({name: _configured(name, path, config) for name, path in chosen.items()}))
 
 
-@frozen
-class Remote:
+class Remote(NamedTuple):
     """A remote, without the secrets of its URL."""
 
     name: str
     url: str | None
 
 
-@frozen
-class Changes:
+class Changes(NamedTuple):
     """How many paths changed from HEAD to index, from there to the work tree, and are not tracked."""
 
     staged: int
@@ -69,8 +67,7 @@ class Changes:
     """How many of the unstaged are in a conflict."""
 
 
-@frozen
-class Submodule:
+class Submodule(NamedTuple):
     """A submodule: the commit that HEAD records, and the one that is checked out, if any."""
 
     path: str
@@ -79,8 +76,7 @@ class Submodule:
     dirty: bool = False
 
 
-@frozen
-class Checkout:
+class Checkout(NamedTuple):
     """The facts of one repository; a field that has its default is left out."""
 
     path: str
@@ -141,13 +137,13 @@ def _sound(repository: pygit2.Repository, read: Callable[[], Fragment]) -> Answe
 
 def _bare(repository: pygit2.Repository, path: str) -> Fragment:
     sha, branch = _head(repository)
-    return Fragment(_facts(Checkout(path, sha, branch, _remotes(repository), False, Changes(0, 0, 0), (), bare=True)))
+    return Fragment(facts_of(Checkout(path, sha, branch, _remotes(repository), False, Changes(0, 0, 0), (), bare=True)))
 
 
 def _fragment(tree: WorkTree, top: Path, name: str, path: str, config: Config) -> Fragment:
     repository = tree.repository
     sha, branch = _head(repository)
-    index = remarkable(tree.index)
+    index = remarkable(tree.index_file)
     work = _work(tree, top, index)
     vault = config.vault.resolve()
     untracked = sorted(os.fsdecode(path) for path in work.untracked if not _is_in(vault, top, top / os.fsdecode(path)))
@@ -179,16 +175,7 @@ def _fragment(tree: WorkTree, top: Path, name: str, path: str, config: Config) -
         found.failure().under("submodules", place) for place, found in submodules.items() if isinstance(found, Failure)
     ]
     faults += (fault.under("unreadable", os.fsdecode(path)) for path, fault in work.unreadable.items())
-    return Fragment(_facts(checkout), (_patches(name, top, work, tree, config),), tuple(faults))
-
-
-def _facts(checkout: Checkout) -> dict[str, Json]:
-    facts: dict[str, Json] = asdict(
-        checkout,
-        filter=lambda attribute, value: value != attribute.default,
-        value_serializer=lambda _, __, value: list(value) if isinstance(value, tuple) else value,
-    )
-    return facts
+    return Fragment(facts_of(checkout), (_patches(name, top, work, tree, config),), tuple(faults))
 
 
 def _paths(changes: Iterable["Change"]) -> set[bytes]:

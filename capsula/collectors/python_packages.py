@@ -12,7 +12,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, TypeAlias, TypedDict, cast
 
-from attrs import evolve
 from returns.result import Failure, Result, Success, safe
 
 from capsula import probes
@@ -75,7 +74,7 @@ def collect(config: Config) -> Answer:
         return Success(_fragment(known, asked.how, config))
     answer = config.answers[_ask(asked, config)].bind(_report).alt(_advised)
     return answer.map(
-        lambda report: evolve(_fragment(report, asked.how, config), effects=_remembering(report, asked, config))
+        lambda report: _fragment(report, asked.how, config)._replace(effects=_remembering(report, asked, config))
     )
 
 

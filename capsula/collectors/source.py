@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
 
 import pygit2
-from attrs import evolve, frozen
 from pygit2.enums import DescribeStrategy, DiffOption
 from returns.result import Failure, Result, Success, safe
 
@@ -56,8 +56,7 @@ def collect(config: Config) -> Answer:
     return Success(gather({name: _configured(name, path, config) for name, path in chosen.items()}))
 
 
-@frozen
-class _Place:
+class _Place(NamedTuple):
     """Where a tree is, and where in the capsule its files go."""
 
     top: Path
@@ -131,11 +130,10 @@ def _captured(repository: pygit2.Repository, place: _Place) -> Answer:
     return walked.bind(partial(_understood, repository, place))
 
 
-@frozen
-class _Seen:
+class _Seen(NamedTuple):
     """What git says of a work tree."""
 
-    index: bytes
+    index_file: bytes
     staged: frozenset[bytes]
     """The paths that differ from HEAD to index."""
     walked: frozenset[bytes]
@@ -143,7 +141,7 @@ class _Seen:
 
 
 def _seen(tree: WorkTree) -> _Seen:
-    return _Seen(tree.index, _paths(tree.staged), _paths(tree.unstaged) | tree.closed.keys())
+    return _Seen(tree.index_file, _paths(tree.staged), _paths(tree.unstaged) | tree.closed.keys())
 
 
 def _without_submodules(repository: pygit2.Repository) -> Result[_Seen, Fault]:
@@ -169,7 +167,7 @@ def _understood(repository: pygit2.Repository, place: _Place, seen: _Seen) -> An
 def _of_repository(repository: pygit2.Repository, seen: _Seen, place: _Place) -> Fragment:
     tree = None if repository.head_is_unborn else head_tree(repository)
     head = None if tree is None else str(repository.head.target)
-    index = indexed(seen.index)
+    index = indexed(seen.index_file)
     repositories, own = _inside(seen.walked, index, place)
     without = place.without | repositories | own
     named = _attributes((*index.files, *seen.walked))
@@ -269,8 +267,7 @@ def _told(state: Tree, found: Found, place: _Place, cleared: Cleared) -> Fragmen
 
 def _with(state: Tree, found: Found) -> Tree:
     entries = found.entries
-    return evolve(
-        state,
+    return state._replace(
         digest=digest(entries),
         files=len(entries),
         size=sum([size for _, _, size in entries.values()]),
@@ -293,12 +290,13 @@ def _as_archived(
     if archived == {path: found.contents[path] for path in found.changed}:
         return Fragment(archive)
     lost = {path: answer.failure() for path, answer in answers.items() if isinstance(answer, Failure)}
-    contents = {path: evolve(it, torn=False) for path, it in {**found.contents, **archived}.items() if path not in lost}
+    contents = {
+        path: it._replace(torn=False) for path, it in {**found.contents, **archived}.items() if path not in lost
+    }
     missed = {path: Missed(os.fsdecode(path), fault.message) for path, fault in lost.items()}
     withheld = {path: missed[path] for path, fault in lost.items() if fault.kind == WITHHELD}
     left_out = {path: it for path, it in missed.items() if path not in withheld}
-    now = evolve(
-        found,
+    now = found._replace(
         contents=contents,
         changed=tuple(path for path in found.changed if path not in lost),
         withheld={**found.withheld, **withheld},
@@ -311,7 +309,7 @@ def _as_archived(
         for path, it in archived.items()
         if it != found.contents[path]
     ]
-    faults += [evolve(lost[path], path=_changing(path)) for path in left_out]
+    faults += [lost[path]._replace(path=_changing(path)) for path in left_out]
     return Fragment({**corrected, **archive}, faults=tuple(faults))
 
 
@@ -328,8 +326,8 @@ def _nested(paths: Iterable[bytes], place: _Place) -> Fragment:
         os.fsdecode(path): opened(place.below(path)).bind(
             partial(
                 _captured,
-                place=evolve(
-                    place, top=place.below(path), path=os.fsdecode(path), target=f"{place.target}.nested/{number}"
+                place=place._replace(
+                    top=place.below(path), path=os.fsdecode(path), target=f"{place.target}.nested/{number}"
                 ),
             )
         )

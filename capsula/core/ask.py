@@ -4,16 +4,14 @@ A facet declares its asks beside ``collect``; the effects layer starts all of th
 and the collector awaits the answer where it reads it.
 """
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from attrs import frozen
 from returns.result import Failure, Result
 
 from capsula.core.fault import Fault
 
 
-@frozen
-class Ask:
+class Ask(NamedTuple):
     """Run ``argv`` with standard input closed and read what it prints, for at most ``deadline`` seconds."""
 
     argv: tuple[str, ...]

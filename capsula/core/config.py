@@ -2,16 +2,14 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-
-from attrs import evolve, field, frozen
+from typing import NamedTuple
 
 from capsula.core.ask import Answered, Unasked
 from capsula.core.once import Reader, anew
 from capsula.core.settings import Settings
 
 
-@frozen
-class Surroundings:
+class Surroundings(NamedTuple):
     """What the process is: read once, at the edge, by ``capsula.effects.surroundings``."""
 
     cwd: Path
@@ -23,8 +21,7 @@ class Surroundings:
     """The interpreter that Capsula runs in."""
 
 
-@frozen
-class Config:
+class Config(NamedTuple):
     """Settings, surroundings, the root directory they hold for, and the answers to what the facets ask."""
 
     root: Path
@@ -32,8 +29,8 @@ class Config:
     surroundings: Surroundings
     file: Path | None = None
     """The configuration file; none without one."""
-    answers: Answered = field(factory=Unasked, eq=False, repr=False)
-    reader: Reader = field(default=anew, eq=False, repr=False)
+    answers: Answered = Unasked()
+    reader: Reader = anew
     """Reads what several collectors need; within one gathering, once."""
 
     @property
@@ -44,5 +41,5 @@ class Config:
     def focused(self, items: tuple[str, ...]) -> "Config":
         """Return the config of what is gathered after a run: the files of the items."""
         files = {key: value for item in items for key, value in self.settings.monitor.item[item].files.items()}
-        capture = evolve(self.settings.capture, files=files)
-        return evolve(self, settings=evolve(self.settings, capture=capture))
+        capture = self.settings.capture._replace(files=files)
+        return self._replace(settings=self.settings._replace(capture=capture))

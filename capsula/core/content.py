@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from hashlib import sha256
 from typing import Literal, NamedTuple, TypeAlias
 
-from attrs import frozen
-
 FILE, PROGRAM, LINK = 0o100644, 0o100755, 0o120000
 """The modes that git knows files and links by."""
 
@@ -14,8 +12,7 @@ Kind: TypeAlias = Literal["file", "program", "link"]
 KINDS: Mapping[int, Kind] = {FILE: "file", PROGRAM: "program", LINK: "link"}
 
 
-@frozen
-class Content:
+class Content(NamedTuple):
     """What was read of a file or link."""
 
     mode: int

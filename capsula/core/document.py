@@ -9,9 +9,8 @@ from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from math import isfinite
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
-from attrs import frozen
 from returns.result import Failure, Result, Success
 
 from capsula import __version__
@@ -35,8 +34,7 @@ _BYTES = f"/{HEADER}/bytes"
 _TOO_DEEP = Fault("malformed", f"holds more than {DEEPEST} values inside one another")
 
 
-@frozen
-class Header:
+class Header(NamedTuple):
     """What a document says of itself, under the key ``capsula``."""
 
     id: str

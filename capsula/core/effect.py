@@ -7,9 +7,8 @@ document that waits for it.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from attrs import evolve, field, frozen
 from returns.result import Result
 
 from capsula.core.fault import Fault, Json, KeyPath
@@ -20,18 +19,30 @@ if TYPE_CHECKING:
     from capsula.core.fragment import Fragment
 
 
-@frozen
 class Source:
-    """Bytes that are read when they are needed; two sources of one name are the same."""
+    """Bytes that are read when they are needed; two sources of one name are the same.
 
-    name: str
-    chunks: Callable[[], Iterator[bytes]] = field(eq=False, repr=False)
-    withheld: Callable[[], Sequence[Json]] = field(default=list, eq=False, repr=False)
-    """Tells, once all were read, what is not among them because it holds a secret."""
+    ``withheld`` tells, once all were read, what is not among them because it holds a secret.
+    """
+
+    def __init__(
+        self, name: str, chunks: Callable[[], Iterator[bytes]], withheld: Callable[[], Sequence[Json]] = list
+    ) -> None:
+        self.name = name
+        self.chunks = chunks
+        self.withheld = withheld
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Source) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __repr__(self) -> str:
+        return f"Source({self.name!r})"
 
 
-@frozen
-class Shell:
+class Shell(NamedTuple):
     """Run a command line by the shell in ``directory``, standard input closed, for at most ``time_limit`` seconds."""
 
     command_line: str
@@ -40,16 +51,14 @@ class Shell:
     at: KeyPath = ()
 
 
-@frozen
-class Write:
+class Write(NamedTuple):
     """Write the bytes of each source to its target, a path relative to the capsule, and list what was written."""
 
     contents: tuple[tuple[str, Source], ...]
     at: KeyPath = ()
 
 
-@frozen
-class Archive:
+class Archive(NamedTuple):
     """Write files and links below a directory to a compressed tar, and tell what they were then.
 
     One that is no longer as it was when it was looked at is judged again: ``why`` tells of its bytes why it must not be
@@ -61,15 +70,14 @@ class Archive:
     directory: Path
     contents: "Mapping[bytes, Content]"
     """What was found at each path; they are written in this order."""
-    why: Callable[[bytes, Iterable[bytes]], str | None] = field(eq=False, repr=False)
-    told: "Callable[[int, Mapping[bytes, Result[Content, Fault]]], Fragment]" = field(eq=False, repr=False)
+    why: Callable[[bytes, Iterable[bytes]], str | None]
+    told: "Callable[[int, Mapping[bytes, Result[Content, Fault]]], Fragment]"
     store: Path | None = None
     """A directory in which capsules with the same archive share it."""
     at: KeyPath = ()
 
 
-@frozen
-class Share:
+class Share(NamedTuple):
     """Write the bytes of a source to a target; capsules whose sources have one name share one file in the store."""
 
     target: str
@@ -78,8 +86,7 @@ class Share:
     at: KeyPath = ()
 
 
-@frozen
-class Keep:
+class Keep(NamedTuple):
     """Copy or move a file into the capsule; the hash is taken of the bytes that are kept.
 
     ``target`` is relative to the capsule. With ``move`` the origin is removed once the capsule is in its place, and
@@ -95,8 +102,7 @@ class Keep:
     at: KeyPath = ()
 
 
-@frozen
-class Remove:
+class Remove(NamedTuple):
     """Remove the origin of a moved file, if it is still the file that was kept (device, inode, size, mtime in ns)."""
 
     origin: Path
@@ -104,15 +110,14 @@ class Remove:
     at: KeyPath = ()
 
 
-@frozen
-class Remember:
+class Remember(NamedTuple):
     """Put what was costly to learn into the user's cache; where that cannot be, the next time costs as much.
 
     No place in the document waits for it.
     """
 
     file: Path
-    content: bytes = field(repr=False)
+    content: bytes
 
     @property
     def at(self) -> KeyPath:
@@ -120,13 +125,15 @@ class Remember:
         return ()
 
 
-@frozen
-class Seal:
+class Seal(NamedTuple):
     """Tell values from one another without telling them: name to a digest that takes the key of ``vault``."""
 
     vault: Path
-    values: Mapping[str, str] = field(repr=False)
+    values: Mapping[str, str]
     at: KeyPath = ()
+
+    def __repr__(self) -> str:
+        return f"Seal({sorted(self.values)})"  # never the values
 
 
 Effect: TypeAlias = Shell | Write | Archive | Share | Keep | Remove | Remember | Seal
@@ -134,4 +141,4 @@ Effect: TypeAlias = Shell | Write | Archive | Share | Keep | Remove | Remember |
 
 def under(effect: Effect, *keys: str) -> Effect:
     """Return the same effect, its place seen from ``keys`` further up."""
-    return effect if isinstance(effect, Remember) else evolve(effect, at=keys + effect.at)
+    return effect if isinstance(effect, Remember) else effect._replace(at=keys + effect.at)

@@ -1,16 +1,13 @@
 """A fault: something that could not be learned or done, as a value."""
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
-
-from attrs import evolve, frozen
+from typing import NamedTuple, TypeAlias
 
 KeyPath: TypeAlias = tuple[str, ...]
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
 
 
-@frozen
-class Fault:
+class Fault(NamedTuple):
     """What happened, where in the document the fact would have stood, and what to do about it.
 
     ``kind`` is a short word a program can compare (``missing``, ``unset``, ``crashed``, ...);
@@ -21,10 +18,12 @@ class Fault:
     message: str
     remedy: str = ""
     path: KeyPath = ()
+    origin: str = ""
+    """Of a mistake: the file that holds it, or the option of the command line."""
 
     def under(self, *keys: str) -> "Fault":
         """Return the same fault, its path seen from ``keys`` further up."""
-        return evolve(self, path=keys + self.path)
+        return self._replace(path=keys + self.path)
 
     def as_facts(self) -> dict[str, Json]:
         """Return the fault as it stands in a document."""
@@ -36,6 +35,7 @@ class Fault:
     def __str__(self) -> str:
         place = " > ".join(self.path).replace("\n", "\\n")  # a key may be anything, a file's name too
         text = f"{place}: {self.message}" if self.path else self.message
+        text = f"{self.origin}: {text}" if self.origin else text
         return f"{text} ({self.remedy})" if self.remedy else text
 
 

@@ -1,17 +1,15 @@
 """Fragments, and ``gather``, the one function that joins answers into documents."""
 
 from collections.abc import Iterable, Mapping
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from attrs import frozen
 from returns.result import Result, Success
 
 from capsula.core.effect import Effect, under
 from capsula.core.fault import Fault, Json, KeyPath
 
 
-@frozen
-class Fragment:
+class Fragment(NamedTuple):
     """A piece of a document: facts that were learned, effects that are wanted, faults that happened.
 
     A part of the document is a fact, or a fault names its place, or it is pending on an effect whose ``at`` is its

@@ -3,8 +3,6 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import count
 
-from attrs import evolve
-
 from capsula.core.effect import Effect, Keep, Write
 from capsula.core.names import OWN_NAMES, above
 
@@ -48,7 +46,7 @@ class _Claims:
 def _placed(effect: Keep, before: _Claims, claims: _Claims) -> Keep:
     target = next(path for path in _places(effect.target, before) if claims.is_free(path))
     claims.claim(target)
-    return evolve(effect, target=target)
+    return effect._replace(target=target)
 
 
 def _places(path: str, before: _Claims) -> Iterator[str]:

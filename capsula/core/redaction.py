@@ -3,8 +3,7 @@
 import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-
-from attrs import evolve, field, frozen
+from typing import NamedTuple
 
 from capsula.core.fault import Fault, Json, KeyPath
 from capsula.core.secrets import Finding, Scan, findings, is_watched
@@ -22,11 +21,10 @@ _VARIABLES: frozenset[KeyPath] = frozenset({("environment_variables",), ("enviro
 _SETTING = re.compile(r"(?P<name>-{0,2}[A-Za-z_][\w.-]*=)(?P<value>.+)", re.DOTALL)
 
 
-@frozen
-class Redaction:
+class Redaction(NamedTuple):
     """How secrets are marked: which are to be found, and the key of the vault, without which marks tell no more."""
 
-    wish: DiscretionSettings = field(factory=DiscretionSettings)
+    wish: DiscretionSettings = DiscretionSettings()
     key: bytes | None = None
 
     def mark(self, rule: str, secret: bytes) -> bytes:
@@ -60,7 +58,7 @@ class Redaction:
 
     def fault(self, fault: Fault) -> Fault:
         """Return a fault that tells no secret."""
-        return evolve(fault, message=self.text(fault.message), remedy=self.text(fault.remedy))
+        return fault._replace(message=self.text(fault.message), remedy=self.text(fault.remedy))
 
     def json(self, value: Json) -> Json:
         """Return a value with the secrets in all of its texts marked, and those whose key or option names them.

@@ -5,8 +5,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from attrs import field, frozen
-
 from capsula.core.content import Sum
 from capsula.core.fault import Fault, Json
 
@@ -64,8 +62,7 @@ class Outcome(NamedTuple):
     """What of the run was lost; paths are ``stdout`` or ``stderr``, or empty if the command could not be started."""
 
 
-@frozen
-class Call:
+class Call(NamedTuple):
     """A function that is called, where it stands, and what it is called with."""
 
     name: str
@@ -75,6 +72,6 @@ class Call:
     """None where there is no file: in a notebook or at a prompt."""
     source_line: int | None
     args: tuple[object, ...] = ()
-    kwargs: Mapping[str, object] = field(factory=dict)
+    kwargs: Mapping[str, object] = {}
     parameters: tuple[str, ...] = ()
     """Names of its positional parameters, as far as they are known: some arguments are secrets by these."""

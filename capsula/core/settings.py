@@ -1,11 +1,7 @@
 """Settings: what ``capsula.toml`` says, with its defaults."""
 
 from collections.abc import Mapping
-from typing import Literal
-
-from attrs import field, frozen
-
-from capsula.core.fault import Json
+from typing import Literal, NamedTuple
 
 HashAlgorithm = Literal["md5", "sha1", "sha256", "sha3"]
 Durability = Literal["full", "fast"]
@@ -14,8 +10,7 @@ Recapture = Literal["changing", "all"]
 MIB = 1024 * 1024
 
 
-@frozen
-class FileSettings:
+class FileSettings(NamedTuple):
     """What to do with one file, directory or glob: ``[capture.files]``, ``[monitor.item.NAME.files]``."""
 
     hash: HashAlgorithm | None = None
@@ -26,16 +21,14 @@ class FileSettings:
     """Copy the file into the capsule."""
 
 
-@frozen
-class GitSettings:
+class GitSettings(NamedTuple):
     """Which repositories to capture: ``[capture.git]``."""
 
     repositories: Mapping[str, str] | None = None
     """Name to path, relative to the root; left out: the repository that holds the root."""
 
 
-@frozen
-class SourceSettings:
+class SourceSettings(NamedTuple):
     """How the state of the source is kept, so that it can be put back: ``[capture.source]``."""
 
     file_limit: int = 50 * MIB
@@ -48,8 +41,7 @@ class SourceSettings:
     """Globs of files that are kept although their names look like those of secrets, or hold one."""
 
 
-@frozen
-class CaptureSettings:
+class CaptureSettings(NamedTuple):
     """What a context holds: ``[capture]``."""
 
     include_cpu: bool = True
@@ -68,27 +60,25 @@ class CaptureSettings:
     """Seconds that each of them may take."""
     environment_variables: tuple[str, ...] = ()
     """Names of the environment variables whose values are captured."""
-    files: Mapping[str, FileSettings] = field(factory=dict)
+    files: Mapping[str, FileSettings] = {}
     """File, directory or glob (relative to the root) to what to do with it."""
     git: GitSettings = GitSettings()
     source: SourceSettings = SourceSettings()
-    facets: Mapping[str, Mapping[str, Json]] = field(factory=dict)
+    facets: Mapping[str, Mapping[str, object]] = {}
     """Settings of third-party facets by name; a facet runs only if its table is here."""
 
 
-@frozen
-class ItemSettings:
+class ItemSettings(NamedTuple):
     """What to keep after a run of this item: ``[monitor.item.NAME]``."""
 
-    files: Mapping[str, FileSettings] = field(factory=dict)
+    files: Mapping[str, FileSettings] = {}
     relative_tolerance: float = 1e-9
     """How much its numbers may differ in proportion, for a reproduction to be close."""
     absolute_tolerance: float = 0.0
     """How much they may differ in any case."""
 
 
-@frozen
-class MonitorSettings:
+class MonitorSettings(NamedTuple):
     """How runs are monitored: ``[monitor]``."""
 
     capture: bool = True
@@ -104,14 +94,13 @@ class MonitorSettings:
     """Whether to look below the root for files that the command has written, and record their hashes."""
     output_limit: int = 64 * MIB
     """Bytes of them that are kept, so that a later run can be compared with this one."""
-    item: Mapping[str, ItemSettings] = field(factory=dict)
+    item: Mapping[str, ItemSettings] = {}
 
 
-@frozen
-class DiscretionSettings:
+class DiscretionSettings(NamedTuple):
     """What is taken for a secret, and never kept: ``[discretion]``."""
 
-    rules: Mapping[str, bool] = field(factory=dict)
+    rules: Mapping[str, bool] = {}
     """Rule to whether it is followed; those that are left out are."""
     allow: tuple[str, ...] = ()
     """Names of variables, parameters and options whose values are no secrets, whatever the names look like."""
@@ -124,8 +113,7 @@ class DiscretionSettings:
         return self.rules.get(rule, True)
 
 
-@frozen
-class Settings:
+class Settings(NamedTuple):
     """All settings; every one has a default."""
 
     vault_directory: str = "vault"

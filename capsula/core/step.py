@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable
 from enum import IntEnum
-from typing import Literal, TypeAlias
-
-from attrs import frozen
+from typing import Literal, NamedTuple, TypeAlias
 
 from capsula.core.fault import Fault, Json
 
@@ -25,8 +23,7 @@ class Phase(IntEnum):
     COMPARE = 7
 
 
-@frozen
-class Step:
+class Step(NamedTuple):
     """One thing that is to be done to bring a run back."""
 
     phase: Phase
@@ -43,8 +40,7 @@ class Step:
         return {**facts, "why": self.why, "details": list(self.details)}
 
 
-@frozen
-class Plan:
+class Plan(NamedTuple):
     """The steps of a reproduction, in their order."""
 
     steps: tuple[Step, ...]

@@ -9,10 +9,9 @@ from sys import maxsize
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin
 
-from attrs import fields, frozen, has
 from returns.result import Failure, Result, Success
 
-from capsula.core.fault import Fault, Json, KeyPath
+from capsula.core.fault import Fault, KeyPath
 from capsula.core.names import (
     clashes,
     is_below,
@@ -45,17 +44,6 @@ _Place: TypeAlias = tuple[str | int, ...]
 _Hook: TypeAlias = Callable[[Any, Any], object]  # as cattrs has it
 
 
-@frozen
-class Mistake(Fault):
-    """A fault of the user's making; its text is ``ORIGIN: key > key: message (remedy)``."""
-
-    origin: str = ""
-    """The file that holds it, or the option of the command line."""
-
-    def __str__(self) -> str:
-        return f"{self.origin}: {super().__str__()}" if self.origin else super().__str__()
-
-
 def structured(document: object, origin: str, root: Path) -> Result[Settings, tuple[Fault, ...]]:
     """Return the settings that a TOML document holds, or every mistake in it, as far as ``MOST_TOLD``.
 
@@ -73,16 +61,14 @@ def structured(document: object, origin: str, root: Path) -> Result[Settings, tu
         return Success(settings)
     more = (Fault("mistake", "there are more mistakes"),) if len(faults) > MOST_TOLD else ()
     told = (*faults[:MOST_TOLD], *more)
-    return Failure(tuple(Mistake(it.kind, it.message, it.remedy, it.path, origin) for it in told))
+    return Failure(tuple(it._replace(origin=origin) for it in told))
 
 
 def item_mistakes(settings: Settings, items: tuple[str, ...]) -> tuple[Fault, ...]:
     """Return a mistake for each item that is not configured."""
     known = settings.monitor.item
     return tuple(
-        Mistake(
-            "mistake", "no such item", f"{_nearest(item, known)} {_listed(known)}".strip(), ("monitor", "item", item)
-        )
+        Fault("mistake", "no such item", f"{_nearest(item, known)} {_listed(known)}".strip(), ("monitor", "item", item))
         for item in dict.fromkeys(items)
         if item not in known
     )
@@ -98,7 +84,7 @@ def conflicts(settings: Settings, items: tuple[str, ...]) -> tuple[Fault, ...]:
         (item, key, wish) for item in dict.fromkeys(items) if item in known for key, wish in known[item].files.items()
     ]
     return tuple(
-        Mistake(
+        Fault(
             "mistake",
             f"the item {one!r} has other options for this file",
             "give both items the same options, or use one of them",
@@ -209,7 +195,7 @@ def _misfits(error: Exception, place: _Place = ()) -> Iterator[tuple[_Place, _Mi
             for part in error.exceptions:
                 yield from _misfits(part, place)
         case ForbiddenExtraKeysError():
-            known = [_kebab(field.name) for field in fields(error.cl)]
+            known = [_kebab(name) for name in _names(error.cl)]
             for key in sorted(error.extra_fields):
                 yield (*place, key), _MisfitError("unknown key", _nearest(key, known) or _listed(known))
         case _MisfitError():
@@ -249,13 +235,14 @@ def _beyond(step: str | int, places: Collection[_Place]) -> list[_Place]:
 def _converter() -> "Converter":
     """Return the converter whose every hook takes exactly one kind of TOML value."""
     from cattrs import Converter
-    from cattrs.gen import make_dict_structure_fn, override
+    from cattrs.cols import is_namedtuple, namedtuple_dict_structure_factory
+    from cattrs.gen import override
 
     converter = Converter(forbid_extra_keys=True)
 
     def table(kind: type) -> _Hook:
-        names: dict[str, Any] = {field.name: override(rename=_kebab(field.name)) for field in fields(kind)}
-        structure: _Hook = make_dict_structure_fn(kind, converter, **names)
+        names: dict[str, Any] = {name: override(rename=_kebab(name)) for name in _names(kind)}
+        structure: _Hook = namedtuple_dict_structure_factory(kind, converter, True, True, **names)
         return _only((dict,), "a table", structure)
 
     def mapping(kind: object) -> _Hook:
@@ -273,9 +260,16 @@ def _converter() -> "Converter":
     converter.register_structure_hook_factory(_of(Literal), _choice)
     converter.register_structure_hook_factory(_of(tuple), sequence)
     converter.register_structure_hook_factory(_of(Mapping), mapping)
-    converter.register_structure_hook_factory(has, table)
-    converter.register_structure_hook_func(lambda kind: kind == Mapping[str, Json], _only((dict,), "a table"))  # unread
+    converter.register_structure_hook_factory(is_namedtuple, table)
+    converter.register_structure_hook_func(
+        lambda kind: kind == Mapping[str, object], _only((dict,), "a table")
+    )  # unread
     return converter
+
+
+def _names(kind: type) -> tuple[str, ...]:
+    names: tuple[str, ...] = getattr(kind, "_fields", ())
+    return names
 
 
 def _of(origin: object) -> Callable[[object], bool]:

@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-from attrs import asdict, field, fields, frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.content import KINDS, Kind
+from capsula.core.facts import facts_of
 from capsula.core.fault import Fault, Json
 
 WORKSPACE = "capsula-workspace"
@@ -18,8 +18,7 @@ Entries: TypeAlias = Mapping[bytes, tuple[int, bytes, int]]
 """Path to git's mode, the id of the blob that git would make of the raw bytes, and their number."""
 
 
-@frozen
-class Kept:
+class Kept(NamedTuple):
     """A file or link that the archive holds: it differs from the commit, or there is none."""
 
     path: str
@@ -30,8 +29,7 @@ class Kept:
     sha256: str
 
 
-@frozen
-class Missed:
+class Missed(NamedTuple):
     """A file of the tree that is listed only: whoever puts the tree back has to bring it."""
 
     path: str
@@ -44,16 +42,14 @@ class Missed:
     """Whether it is as the commit has it, and so to be had wherever that is."""
 
 
-@frozen
-class Ignored:
+class Ignored(NamedTuple):
     """A file that git ignores, and so no part of the tree."""
 
     path: str
     size: int
 
 
-@frozen
-class Stored:
+class Stored(NamedTuple):
     """A file of the capsule."""
 
     file: str
@@ -62,8 +58,7 @@ class Stored:
     """In bytes."""
 
 
-@frozen
-class Tree:
+class Tree(NamedTuple):
     """The state of one work tree or directory; a field that has its default is left out of the facts."""
 
     path: str
@@ -93,7 +88,7 @@ class Tree:
     """Directories that hold what can be made again, of which nothing is listed."""
     withheld: tuple[Missed, ...] = ()
     """Files that look like secrets."""
-    seals: Mapping[str, str] = field(factory=dict)
+    seals: Mapping[str, str] = {}
     """Path of a withheld file to what tells its content from another."""
     left_out: tuple[Missed, ...] = ()
     """Files over the limits, of odd kinds, or that could not be read."""
@@ -115,7 +110,7 @@ class Tree:
     """A pack of the commit, its trees and its files, without the history."""
     patches: tuple[str, ...] = ()
     """Under ``patch``, files of the capsule, in the order to apply."""
-    nested: Mapping[str, "Tree"] = field(factory=dict)
+    nested: Mapping[str, "Tree"] = {}
     """Repositories inside, submodules or not, by their path."""
 
     @property
@@ -126,12 +121,7 @@ class Tree:
 
 def facts(tree: Tree) -> dict[str, Json]:
     """Return the facts of a tree as they stand in a document."""
-    table: dict[str, Json] = asdict(
-        tree,
-        filter=lambda attribute, value: value not in (attribute.default, {}),
-        value_serializer=lambda _, __, value: list(value) if isinstance(value, tuple) else value,
-    )
-    return table
+    return facts_of(tree)
 
 
 def understood(told: Json) -> Result[Tree, Fault]:
@@ -177,7 +167,7 @@ _MODES: tuple[Literal["overlay", "tree", "patch"], ...] = ("overlay", "tree", "p
 
 def _tree(told: Json) -> Tree:
     table = _table(told)
-    unknown = set(table) - {attribute.name for attribute in fields(Tree)}
+    unknown = set(table) - {*Tree._fields}
     if unknown:
         raise ValueError(f"unknown key {min(unknown)!r}")
     head, mode = table["head"], table["mode"]

@@ -8,8 +8,6 @@ from functools import cached_property
 from hashlib import sha256
 from itertools import chain
 
-from attrs import evolve, field, frozen
-
 from capsula import __version__
 from capsula.core.secrets import Finding, Scan, findings, wording
 from capsula.core.settings import DiscretionSettings, SourceSettings
@@ -21,7 +19,9 @@ WITHHELD = "withheld"
 """The kind of the fault that a file has a secret in it."""
 
 
-@frozen(slots=False)
+_FOLLOWED, _KEPT = DiscretionSettings(), SourceSettings()
+
+
 class Withholding:
     """What is taken for a secret, in the name of a file and in its content.
 
@@ -29,8 +29,9 @@ class Withholding:
     programmer makes up counts. Where settings are written, all rules are followed.
     """
 
-    discretion: DiscretionSettings = field(factory=DiscretionSettings)
-    source: SourceSettings = field(factory=SourceSettings)
+    def __init__(self, discretion: DiscretionSettings = _FOLLOWED, source: SourceSettings = _KEPT) -> None:
+        self.discretion = discretion
+        self.source = source
 
     def named(self, paths: Collection[bytes]) -> set[bytes]:
         """Return which of many files are withheld for their names."""
@@ -61,11 +62,13 @@ class Withholding:
     @property
     def fingerprint(self) -> bytes:
         """What tells these rules from others, of whatever version."""
-        return sha256(f"{__version__} {wording()} {self!r}".encode("utf-8", "surrogatepass")).digest()
+        return sha256(
+            f"{__version__} {wording()} {self.discretion} {self.source}".encode("utf-8", "surrogatepass")
+        ).digest()
 
     @cached_property
     def _in_code(self) -> DiscretionSettings:
-        return evolve(self.discretion, rules={**self.discretion.rules, "named": False})
+        return self.discretion._replace(rules={**self.discretion.rules, "named": False})
 
 
 def is_secret(path: str, withhold: Sequence[str] = (), keep: Sequence[str] = ()) -> bool:

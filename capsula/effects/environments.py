@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from time import monotonic, sleep, time
+from typing import NamedTuple
 
-from attrs import asdict, evolve, field, frozen
+from attrs import evolve, field, frozen
 from returns.result import Failure, Result, Success
 
 from capsula.collectors import python_packages
@@ -174,8 +175,7 @@ def _new(order: Order, base: Found, directory: Path, shop: Workshop, report: Rep
     return finished
 
 
-@frozen
-class _Site:
+class _Site(NamedTuple):
     """Where an environment is being built, of what, by whom."""
 
     order: Order
@@ -312,7 +312,7 @@ def _seen(surroundings: Surroundings) -> Result[Json, Fault]:
     """Look at an environment with the facet that looked at the one that was recorded."""
     config = Config(surroundings.cwd, Settings(), surroundings, reader=once())
     with started(python_packages.asks(config), surroundings.environ, surroundings.cwd) as answers:
-        return python_packages.collect(evolve(config, answers=answers)).map(lambda fragment: fragment.facts)
+        return python_packages.collect(config._replace(answers=answers)).map(lambda fragment: fragment.facts)
 
 
 def _marked(site: _Site, facts: Json) -> Result[Environment, Fault]:
@@ -322,7 +322,7 @@ def _marked(site: _Site, facts: Json) -> Result[Environment, Fault]:
     missing = [difference for difference in differing if difference.kind == "missing"]
     if missing:
         return Failure(Fault("failed", f"the installer left out {', '.join(each.name for each in missing)}"))
-    told = {"stamp": stamp(directory, MARK), "differences": [asdict(difference) for difference in differing]}
+    told = {"stamp": stamp(directory, MARK), "differences": [difference._asdict() for difference in differing]}
     replaced(directory / MARK, json.dumps(told).encode("ascii"), directory, durable=False)
     whole = _whole(directory, site.base)
     if whole is None:

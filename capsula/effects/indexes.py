@@ -6,15 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from configparser import ConfigParser
 from configparser import Error as ConfigError
 from pathlib import Path
-
-from attrs import frozen
+from typing import NamedTuple
 
 from capsula.core.fault import Json
 from capsula.core.remote import path_of
 
 
-@frozen
-class Indexes:
+class Indexes(NamedTuple):
     """Where packages come from; the addresses may hold secrets."""
 
     addresses: tuple[str, ...]

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pygit2
-from attrs import frozen
 from pygit2.enums import ApplyLocation, DiffFlag
 
 from capsula.core.tree import Missed, path_flaw
@@ -18,8 +18,7 @@ _BEGINNINGS = re.compile(rb"(?m)^(?=diff --git )")
 _OUTCOME = re.compile(rb"(?m)^index [0-9a-f]+\.\.([0-9a-f]{4,40})\b")
 
 
-@frozen
-class Piece:
+class Piece(NamedTuple):
     """What a patch says of one file."""
 
     path: bytes

@@ -14,10 +14,9 @@ from hashlib import sha256
 from io import RawIOBase
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import pygit2
-from attrs import evolve, frozen
 from returns.result import Failure, Result, Success, safe
 
 from capsula.core.content import LINK
@@ -51,8 +50,7 @@ _MOST_LEAVES = 10_000_000
 _AS_GZIP = 31
 
 
-@frozen
-class Restored:
+class Restored(NamedTuple):
     """A source that was put back."""
 
     root: Path
@@ -63,8 +61,7 @@ class Restored:
     """URLs of the remotes that had to be asked."""
 
 
-@frozen
-class _Layout:
+class _Layout(NamedTuple):
     """Where each tree is to stand."""
 
     root: str
@@ -145,7 +142,7 @@ def _performed(layout: _Layout, restoration: "_Restoration") -> Result[Restored,
             shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         return Failure(_fault(done.failure()))
     needs = tuple(
-        evolve(it, path=os.path.normpath(f"{place}/{it.path}"))
+        it._replace(path=os.path.normpath(f"{place}/{it.path}"))
         for place in layout.trees
         for it in restoration.missed[place]
     )

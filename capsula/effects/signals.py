@@ -14,8 +14,6 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
-from attrs import define
-
 if TYPE_CHECKING:
     from resource import struct_rusage
 
@@ -82,9 +80,9 @@ def undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-@define
 class _Unattended:
-    mask: frozenset[int]
+    def __init__(self, mask: frozenset[int]) -> None:
+        self.mask = mask
 
     def wait(self, pid: int, resize: Callable[[], bool], settle: Callable[[], None]) -> End:  # noqa: ARG002
         _, status, used = os.wait4(pid, 0)
@@ -99,15 +97,15 @@ def _unattended() -> Iterator[Attention]:
     yield _Unattended(_mask())
 
 
-@define
 class _Held:
     """Signals are held back and read one by one, with who sent them."""
 
-    mask: frozenset[int]
-    held: frozenset[int]
-    canary: "_Canary"
-    is_to_stop: bool = False
-    """Whether the command was asked to stop, and not to go on since."""
+    def __init__(self, mask: frozenset[int], held: frozenset[int], canary: "_Canary") -> None:
+        self.mask = mask
+        self.held = held
+        self.canary = canary
+        self.is_to_stop = False
+        """Whether the command was asked to stop, and not to go on since."""
 
     def wait(self, pid: int, resize: Callable[[], bool], settle: Callable[[], None]) -> End:
         while True:
@@ -169,7 +167,6 @@ def _held() -> Iterator[Attention]:
             signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
-@define
 class _Canary:
     """A sibling of the command that blocks every signal: what is pending there was sent to the whole group.
 
@@ -177,8 +174,9 @@ class _Canary:
     or ``/proc``, a signal that another process sends to the group reaches the command twice.
     """
 
-    pid: int | None = None
-    leash: int | None = None
+    def __init__(self) -> None:
+        self.pid: int | None = None
+        self.leash: int | None = None
 
     def got(self, number: int) -> bool:
         if not self._is_pending(number):
@@ -222,14 +220,14 @@ class _Canary:
         return bool(int(fields["ShdPnd"], 16) >> (number - 1) & 1)
 
 
-@define
 class _Handled:
     """Signals are handled where they come; without word of who sent them, those of terminals count as the group's."""
 
-    mask: frozenset[int]
-    pid: int | None = None
-    is_late: bool = False
-    resize: Callable[[], bool] = bool
+    def __init__(self, mask: frozenset[int]) -> None:
+        self.mask = mask
+        self.pid: int | None = None
+        self.is_late = False
+        self.resize: Callable[[], bool] = bool
 
     def wait(self, pid: int, resize: Callable[[], bool], settle: Callable[[], None]) -> End:  # noqa: ARG002
         self.pid, self.resize = pid, resize

@@ -14,7 +14,6 @@ from threading import Thread
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
-from attrs import define, field
 from returns.result import Failure, Result, Success
 
 from capsula.core.content import Sum
@@ -37,35 +36,39 @@ STDOUT = 1
 STDERR = 2
 
 
-@define(eq=False)
 class Stream:
     """A pipe or a terminal that a command writes to, on its way to a descriptor of ours and to a log."""
 
-    name: str
-    descriptors: tuple[int, ...]
-    """Descriptors of the command that write to it; the bytes go on to our own of the first of these numbers."""
-    outlet: int
-    """The end that we read."""
-    entrance: int
-    """Our copy of the end that the command writes to."""
-    ended: int
-    running: int
-    """The ends of a pipe: when the second is closed, the command has ended."""
-    terminal: StandIn | None
-    """What the two are the ends of; none for a pipe."""
-    log: int | None = None
-    passage: Passage = field(factory=lambda: Passage(Redaction()))
-    """What the bytes go through on their way into the log."""
-    size: int = 0
-    """Bytes that came so far."""
-    faults: list[Fault] = field(factory=list)
-    _is_wanted: bool = True
-    _kept: int = 0
-    """Bytes that are in the log."""
-    _hash: "_Hash" = field(factory=sha256)
-    """Of them, taken as they come: to read a long log again would hold up the end."""
-    _is_idle: bool = False
-    _is_over: bool = False
+    def __init__(
+        self,
+        name: str,
+        descriptors: tuple[int, ...],
+        ends: tuple[int, int],
+        end: tuple[int, int],
+        terminal: StandIn | None = None,
+    ) -> None:
+        self.name = name
+        self.descriptors = descriptors
+        """Descriptors of the command that write to it; the bytes go on to our own of the first of these numbers."""
+        self.outlet, self.entrance = ends
+        """The end that we read, and our copy of the one that the command writes to."""
+        self.ended, self.running = end
+        """The ends of a pipe: when the second is closed, the command has ended."""
+        self.terminal = terminal
+        """What the two are the ends of; none for a pipe."""
+        self.log: int | None = None
+        self.passage = Passage(Redaction())
+        """What the bytes go through on their way into the log."""
+        self.size = 0
+        """Bytes that came so far."""
+        self.faults: list[Fault] = []
+        self._is_wanted = True
+        self._kept = 0
+        """Bytes that are in the log."""
+        self._hash: _Hash = sha256()
+        """Of them, taken as they come: to read a long log again would hold up the end."""
+        self._is_idle = False
+        self._is_over = False
 
     @property
     def destination(self) -> int:
@@ -264,9 +267,9 @@ def _stream(name: str, *descriptors: int) -> Result[Stream, Fault]:
     terminal = stand_in(descriptors[0], takes_keys=descriptors[0] == STDERR) if os.isatty(descriptors[0]) else None
     if isinstance(terminal, Success):
         ends = terminal.unwrap()
-        return Success(Stream(name, descriptors, ends.outlet, ends.entrance, *end, ends))
+        return Success(Stream(name, descriptors, (ends.outlet, ends.entrance), end, ends))
     try:
-        return Success(Stream(name, descriptors, *_pipe(), *end, terminal=None))
+        return Success(Stream(name, descriptors, _pipe(), end))
     except OSError as error:
         for descriptor in end:
             os.close(descriptor)

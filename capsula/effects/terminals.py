@@ -13,7 +13,6 @@ from contextlib import suppress
 from time import sleep
 from typing import TypeAlias
 
-from attrs import define
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault, fault_of
@@ -42,26 +41,26 @@ _APART: Modes = (0, termios.OPOST, 0, _TELLING, 0, 0, *bytes(termios.NCCS))
 _NOTHING: Modes = tuple(0 for _ in _APART)
 
 
-@define(eq=False)
 class StandIn:
     """A terminal that a command writes to, and ours, which is given what modes the command sets."""
 
-    terminal: int
-    """Ours."""
-    outlet: int
-    """The end that we read."""
-    entrance: int
-    """The end that the command writes to."""
-    head: int
-    """Bytes before what was written in each packet that is read: one, or none where nobody tells of modes."""
-    _first: Modes
-    """The modes of ours at the start."""
-    _seen: Modes
-    """The modes of the stand-in as last seen."""
-    _touched: Modes
-    """A mask of what the command has set so far; the rest of our modes is not ours to change."""
-    _keyboard: int | None
-    """Where keys come from that nobody takes; none if the stand-in has no use for them."""
+    def __init__(self, terminal: int, ends: tuple[int, int], head: int, modes: tuple[Modes, Modes]) -> None:
+        self.terminal = terminal
+        """Ours."""
+        self.outlet, self.entrance = ends
+        """The end that we read, and the one that the command writes to."""
+        self.head = head
+        """Bytes before what was written in each packet that is read: one, or none where nobody tells of modes."""
+        self._first, self._seen = modes
+        """The modes of ours at the start, and of the stand-in as last seen."""
+        self._touched = _NOTHING
+        """A mask of what the command has set so far; the rest of our modes is not ours to change."""
+        self._keyboard: int | None = None
+        """Where keys come from that nobody takes; none if the stand-in has no use for them."""
+
+    def listen(self) -> None:
+        """Be for reading keys too."""
+        self._keyboard = _keyboard(self.terminal)
 
     def unpacked(self, packet: memoryview) -> memoryview:
         """Return what was written, of what was read from the outlet; modes that were set go ahead of it."""
@@ -144,8 +143,10 @@ def stand_in(terminal: int, takes_keys: bool) -> Result[StandIn, Fault]:
         os.close(entrance)
         return Failure(Fault("failed", str(error)))
     _copy_size(terminal, outlet)
-    keyboard = _keyboard(terminal) if takes_keys else None
-    return Success(StandIn(terminal, outlet, entrance, _packing(outlet), first, seen, _NOTHING, keyboard))
+    it = StandIn(terminal, (outlet, entrance), _packing(outlet), (first, seen))
+    if takes_keys:
+        it.listen()
+    return Success(it)
 
 
 def modes_of(terminal: int) -> Modes:

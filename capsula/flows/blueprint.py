@@ -4,8 +4,8 @@ import os
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from attrs import field, frozen
 from returns.result import Failure, Result, Success
 
 import capsula
@@ -48,11 +48,10 @@ MOST_TOLD = 20
 """Files that a step lists one by one."""
 
 
-@frozen
-class Wish:
+class Wish(NamedTuple):
     """What the user asked for."""
 
-    inputs: Mapping[str, Path] = field(factory=dict)
+    inputs: Mapping[str, Path] = {}
     """A recorded path to the file that is to stand for it."""
     rebuild: bool = True
     """Whether to rebuild the environment; otherwise the one that is here is used."""
@@ -66,8 +65,7 @@ class Wish:
     """The file that it is to read as its standard input."""
 
 
-@frozen
-class Blueprint:
+class Blueprint(NamedTuple):
     """All that a reproduction needs to know of a recorded run."""
 
     capsule: Path

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from traceback import TracebackException
+from typing import NamedTuple
 
-from attrs import evolve, frozen
 from returns.result import Failure, Result, Success, safe
 
 from capsula.core.config import Config
@@ -35,8 +35,7 @@ _UNCHANGING = frozenset({"cpu", "platform", "python_packages", "system"})
 _known: dict[tuple[bool, ...], Fragment] = {}
 
 
-@frozen
-class Wish:
+class Wish(NamedTuple):
     """What a decorator was told."""
 
     directory: Path | None = None
@@ -46,8 +45,7 @@ class Wish:
     strict: bool = False
 
 
-@frozen
-class Opened:
+class Opened(NamedTuple):
     """A call whose capsule is open."""
 
     plan: Run
@@ -78,7 +76,7 @@ def configured(wish: Wish, call: Call) -> Result[Config, tuple[Fault, ...]]:
 
 def begun(config: Config, wish: Wish, call: Call) -> Result[Opened, tuple[Fault, ...]]:
     """Open a capsule for a call. Under a strict wish any fault is a failure, and the function is not to be called."""
-    config = evolve(config, surroundings=surroundings((sys.executable,)))
+    config = config._replace(surroundings=surroundings((sys.executable,)))
     around = enclosing(config.surroundings.environ)
     plan = Run(config, wish.items, header(config, "fast", around.id if around else None))
     context = joined(prepared(config), _context(config)) if config.settings.monitor.capture else None
@@ -154,7 +152,7 @@ def _discreet(args: Fragment, parameters: Sequence[str], config: Config) -> Frag
         return args
     redaction = Redaction(config.settings.discretion, key(config.vault).value_or(None))
     named = [redaction.named(value, name) for value, name in zip(args.facts, parameters, strict=False)]
-    return evolve(args, facts=[*named, *args.facts[len(named) :]])
+    return args._replace(facts=[*named, *args.facts[len(named) :]])
 
 
 def _value(value: object) -> Answer:

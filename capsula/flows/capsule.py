@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
-from attrs import evolve, field, frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config
@@ -25,14 +25,13 @@ MOST_REDACTIONS = 100
 """Places that a header names of those where something was redacted."""
 
 
-@frozen
-class Draft:
+class Draft(NamedTuple):
     """A document that is to be: its fragment, its header, and what the header says beside."""
 
     name: str
     header: Header
     fragment: Fragment
-    more: Mapping[str, Json] = field(factory=dict)
+    more: Mapping[str, Json] = {}
 
     @property
     def status(self) -> str:
@@ -45,8 +44,7 @@ class Draft:
         return document(self.fragment, self.header, self.more)
 
 
-@frozen
-class Capsule:
+class Capsule(NamedTuple):
     """A capsule in its place in the vault."""
 
     directory: Path
@@ -91,7 +89,7 @@ def _closed(capsule: Capsule, draft: Draft) -> Result[Capsule, Fault]:
         _replace(capsule.directory, done)
     except OSError as error:
         return Failure(fault_of(error, f"the end of the run could not be recorded in {capsule.directory}"))
-    return Success(_cleared(evolve(capsule, held=held), (done,)))
+    return Success(_cleared(capsule._replace(held=held), (done,)))
 
 
 def _built(aside: Path, config: Config, drafts: Sequence[Draft]) -> Result[Capsule, Fault]:
@@ -127,7 +125,7 @@ def _done(draft: Draft, directory: Path, known: Mapping[str, Sum | None]) -> tup
     effects = laid_out(draft.fragment.effects, known)
     answers = performed(effects, directory)
     held = (target for effect, (_, answer) in zip(effects, answers, strict=True) for target in _held(effect, answer))
-    return evolve(draft, fragment=graft(draft.fragment, answers)), {**known, **dict(held)}
+    return draft._replace(fragment=graft(draft.fragment, answers)), {**known, **dict(held)}
 
 
 def _redacted(draft: Draft, redaction: Redaction) -> Draft:
@@ -136,7 +134,7 @@ def _redacted(draft: Draft, redaction: Redaction) -> Draft:
     facts = redaction.json(draft.fragment.facts)
     listed = [{"path": list(place), "rule": rule} for place, rule in islice(redactions(facts), MOST_REDACTIONS)]
     more = {**draft.more, "redacted": listed} if listed else draft.more
-    return evolve(draft, fragment=evolve(draft.fragment, facts=facts, faults=faults), more=more)
+    return draft._replace(fragment=draft.fragment._replace(facts=facts, faults=faults), more=more)
 
 
 def _held(effect: Effect, answer: Answer) -> Iterator[tuple[str, Sum | None]]:
@@ -161,7 +159,7 @@ def _cleared(capsule: Capsule, drafts: Sequence[Draft]) -> Capsule:
             capsule, trouble = _retold(capsule, done, drafts[-1].status)
             faults += trouble
         documents = {**capsule.documents, draft.name: done.document}
-        capsule = evolve(capsule, documents=documents, faults=capsule.faults + faults)
+        capsule = capsule._replace(documents=documents, faults=capsule.faults + faults)
     return capsule
 
 
@@ -172,7 +170,7 @@ def _retold(capsule: Capsule, draft: Draft, status: str) -> tuple[Capsule, tuple
         held = signed(signer, capsule.held, {draft.name: dumps(draft.document)})
     except OSError as error:
         return capsule, (fault_of(error, f"{draft.name} could not be brought up to date"),)
-    return evolve(capsule, held=held), ()
+    return capsule._replace(held=held), ()
 
 
 def _listed(capsule: Capsule, draft: Draft, known: Mapping[str, Sum | None]) -> tuple[Draft, Mapping[str, Sum | None]]:
@@ -182,7 +180,7 @@ def _listed(capsule: Capsule, draft: Draft, known: Mapping[str, Sum | None]) -> 
         return draft, signed(signer, known, {draft.name: dumps(draft.document)})
     except OSError as error:
         fault = fault_of(error, "the manifest could not be brought up to date")
-        return evolve(draft, fragment=joined(draft.fragment, Fragment(faults=(fault,)))), known
+        return draft._replace(fragment=joined(draft.fragment, Fragment(faults=(fault,)))), known
 
 
 def _replace(directory: Path, draft: Draft) -> None:

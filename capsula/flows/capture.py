@@ -4,7 +4,6 @@ import os
 from collections.abc import Collection
 from datetime import datetime
 
-from attrs import evolve
 from returns.result import Failure, Result
 
 from capsula.core.config import Config
@@ -62,9 +61,9 @@ def prepared(config: Config, report: Report = silent) -> Fragment:
 
 def looked(config: Config, report: Report = silent, *, without: Collection[str] = ()) -> Fragment:
     """Ask what the facets must ask, and collect all of them, or all but some."""
-    surroundings, together = config.surroundings, evolve(config, reader=once())
+    surroundings, together = config.surroundings, config._replace(reader=once())
     with started(asks(together, without), surroundings.environ, surroundings.cwd) as answers:
-        fragment = collect(collectors(together, without), evolve(together, answers=answers))
+        fragment = collect(collectors(together, without), together._replace(answers=answers))
     report("collected", effects=len(fragment.effects), faults=len(fragment.faults))
     return _discreet(fragment, config)
 
@@ -84,4 +83,4 @@ def _discreet(fragment: Fragment, config: Config) -> Fragment:
     if not fragment.faults:
         return fragment
     redaction = Redaction(config.settings.discretion, known_key(config.vault).value_or(None))
-    return evolve(fragment, faults=tuple(map(redaction.fault, fragment.faults)))
+    return fragment._replace(faults=tuple(map(redaction.fault, fragment.faults)))

@@ -5,9 +5,8 @@ import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from stat import S_ISREG
-from typing import IO
+from typing import IO, NamedTuple
 
-from attrs import frozen
 from returns.result import Success
 
 from capsula.core.document import loads
@@ -25,8 +24,7 @@ _CHUNK = 1024 * 1024
 _ARCHIVES = (".tar", ".tar.gz", ".tgz")
 
 
-@frozen
-class Exposure:
+class Exposure(NamedTuple):
     """A secret in a capsule: in which file, where in it, and by which rule."""
 
     file: str
@@ -36,8 +34,7 @@ class Exposure:
     rule: str
 
 
-@frozen
-class Checked:
+class Checked(NamedTuple):
     """What was found in a capsule, and what could not be searched."""
 
     exposures: tuple[Exposure, ...]

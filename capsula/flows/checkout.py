@@ -3,8 +3,8 @@
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-from attrs import evolve, frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.document import HEADER
@@ -19,8 +19,7 @@ from capsula.flows.recorded_source import UNRECORDED, found_again, is_approximat
 SOURCE = "source"
 
 
-@frozen
-class Checkout:
+class Checkout(NamedTuple):
     """What was put back, and what was not."""
 
     directory: Path
@@ -106,7 +105,7 @@ def _faults(capsule: Inspected) -> tuple[Fault, ...]:
     told = part(capsule.documents, CONTEXT, HEADER, "faults")
     faults = (_fault(fault) for fault in told) if isinstance(told, list) else ()
     return tuple(
-        evolve(fault, path=fault.path[1:])
+        fault._replace(path=fault.path[1:])
         for fault in faults
         if fault and fault.path[:1] == (SOURCE,) and "changing" not in fault.path
     )

@@ -5,15 +5,13 @@ import threading
 from collections.abc import Mapping
 from contextvars import ContextVar, Token
 from pathlib import Path
+from typing import NamedTuple
 from weakref import WeakSet
-
-from attrs import frozen
 
 from capsula.flows.environment import DIRECTORY, ID
 
 
-@frozen
-class Open:
+class Open(NamedTuple):
     """An open capsule: its directory, its id, and the id of the one that it was opened in."""
 
     directory: Path

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-
-from attrs import evolve, frozen
+from typing import NamedTuple
 
 from capsula.core.config import Config
 from capsula.core.document import Document
@@ -27,8 +26,7 @@ OUT = "stdout"
 ERR = "stderr"
 
 
-@frozen
-class Diff:
+class Diff(NamedTuple):
     """How two capsules compare, ``there`` the first and ``here`` the second."""
 
     assessment: Assessment
@@ -74,13 +72,12 @@ def _whole(capsule: Inspected, *, with_seed: bool) -> Context:
     seed = part(before, "environment_changes", "PYTHONHASHSEED")
     drawn: dict[str, Json] = {"environment_changes": {"PYTHONHASHSEED": seed}} if with_seed and seed else {}
     root = before.get("root_directory")
-    return evolve(
-        context, facts={**context.facts, **start, **drawn}, root=context.root or (root if isinstance(root, str) else "")
+    return context._replace(
+        facts={**context.facts, **start, **drawn}, root=context.root or (root if isinstance(root, str) else "")
     )
 
 
-@frozen
-class _Terms:
+class _Terms(NamedTuple):
     """On what terms results compare: as those of a replay do."""
 
     tolerance: Tolerance
@@ -173,8 +170,7 @@ def _streams(one: Inspected, other: Inspected, terms: _Terms) -> dict[str, Compa
     return found
 
 
-@frozen
-class _Output:
+class _Output(NamedTuple):
     """A file that a run left: what is known of it, and where it is kept."""
 
     facts: Json

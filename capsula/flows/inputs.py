@@ -2,9 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import get_args
-
-from attrs import frozen
+from typing import NamedTuple, get_args
 
 from capsula.core.document import Document
 from capsula.core.fault import Json
@@ -12,8 +10,7 @@ from capsula.core.settings import HashAlgorithm
 from capsula.flows.inspect import kept
 
 
-@frozen
-class Input:
+class Input(NamedTuple):
     """A file that was declared, and so must be what it was."""
 
     path: str

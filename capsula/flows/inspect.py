@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
+from typing import NamedTuple
 
-from attrs import frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config
@@ -30,8 +30,7 @@ MOST_CANDIDATES = 10
 _Answers = dict[str, Result[Document, Fault]]
 
 
-@frozen
-class Entry:
+class Entry(NamedTuple):
     """A capsule as the vault lists it: as much as the first of its documents tells."""
 
     directory: Path
@@ -48,8 +47,7 @@ class Entry:
         return memorable(self.id) if self.id else None
 
 
-@frozen
-class Inspected:
+class Inspected(NamedTuple):
     """A capsule as it was read: all of its documents that can be, in today's format."""
 
     entry: Entry

@@ -12,7 +12,7 @@ from returns.result import Failure, Result, Success, safe
 from capsula.core.config import Config, Surroundings
 from capsula.core.fault import Fault, KeyPath
 from capsula.core.settings import Settings
-from capsula.core.strict import Mistake, structured
+from capsula.core.strict import structured
 
 LARGEST = 4 * 1024 * 1024
 """Bytes of a configuration file; more is no configuration."""
@@ -70,7 +70,7 @@ def find(directories: Iterable[Path], cwd: Path) -> Result[Found | None, Fault]:
 
 
 def _mistake(origin: str, reason: str) -> Fault:
-    return Mistake("mistake", reason, origin=origin)
+    return Fault("mistake", reason, origin=origin)
 
 
 def _own(file: Path) -> Result[Found | None, str]:
@@ -104,7 +104,7 @@ def _structured(found: Found, surroundings: Surroundings) -> Result[Config, tupl
     root, origin = found.file.parent, _shown(found.file, surroundings.cwd)
     if not _is_trusted(found, surroundings.environ):
         remedy = f"if you trust it, list its directory, {root}, in {TRUST}"
-        return Failure((Mistake("mistake", "belongs to another user", remedy, origin=origin),))
+        return Failure((Fault("mistake", "belongs to another user", remedy, origin=origin),))
     return (
         structured(found.table, origin, root)
         .alt(lambda mistakes: tuple(mistake.under(*found.place) for mistake in mistakes))
@@ -124,7 +124,7 @@ def _existing(directory: Path, cwd: Path) -> Result[Path, Fault]:
     return (
         safe(exceptions=(OSError, ValueError))(os.stat)(f"{directory}/.")
         .map(lambda _: Path(os.path.realpath(directory)))
-        .alt(lambda error: Mistake("mistake", f"{name} cannot be used: {_reason(error)}", origin=str(directory)))
+        .alt(lambda error: Fault("mistake", f"{name} cannot be used: {_reason(error)}", origin=str(directory)))
     )
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple, TypeAlias, TypeVar
 
-from attrs import evolve
 from returns.result import Failure, Result, Success
 
 from capsula.collectors.outputs import Glance, glance
@@ -96,7 +95,7 @@ def monitor(
     if isinstance(closing, Success):
         capsule = closing.unwrap()
     else:
-        capsule = evolve(capsule, faults=(*capsule.faults, *closing.failure()))
+        capsule = capsule._replace(faults=(*capsule.faults, *closing.failure()))
     return Monitored(outcome, capsule, capsule.faults, ready - begun + perf_counter() - over)
 
 
@@ -125,7 +124,7 @@ def _begun(
 ) -> Result[_Start, _Faults]:
     surroundings = config.surroundings
     top = header(config, "full", surroundings.environ.get(ID))
-    plan = Run(config, items, evolve(top, reproduces=origin.id if origin else None))
+    plan = Run(config, items, top._replace(reproduces=origin.id if origin else None))
     changes = environment_changes(config, origin.hash_seed if origin else None)
     context = _context(config, changes, report) if config.settings.monitor.capture else None
     before = {
@@ -156,7 +155,7 @@ def _context(config: Config, changes: Mapping[str, str], report: Report) -> Frag
     """Return the context; the interpreter of the command is the one that the command will find."""
     path = {name: value for name, value in changes.items() if name == "PATH"}
     environ = {**config.surroundings.environ, **path}
-    seen = evolve(config, surroundings=evolve(config.surroundings, environ=environ))
+    seen = config._replace(surroundings=config.surroundings._replace(environ=environ))
     return joined(prepared(config, report), looked(seen, report))
 
 
@@ -188,12 +187,12 @@ def _unrecorded(config: Config, faults: tuple[Fault, ...], begun: float, *, stri
 def _logged(capsule: Capsule, outcome: Outcome) -> Capsule:
     """Return the capsule with what is known of the logs in it."""
     known = {STDOUT: outcome.stdout.log, STDERR: outcome.stderr.log}
-    return evolve(capsule, held={**capsule.held, **{name: log for name, log in known.items() if log}})
+    return capsule._replace(held={**capsule.held, **{name: log for name, log in known.items() if log}})
 
 
 def _after(config: Config, capsule: Capsule, outcome: Outcome) -> dict[str, Answer]:
     limit = config.settings.monitor.output_in_record
-    lost = {fault.path[0]: evolve(fault, path=fault.path[1:]) for fault in outcome.faults if fault.path}
+    lost = {fault.path[0]: fault._replace(path=fault.path[1:]) for fault in outcome.faults if fault.path}
     unstarted = next((fault for fault in outcome.faults if not fault.path), None)
     answers: dict[str, Answer] = {
         "stdout": _text(capsule.directory / STDOUT, limit),

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from attrs import evolve
 from returns.result import Result, safe
 
 from capsula.core.effect import Effect, Write
@@ -29,8 +28,8 @@ def by_patches(there: Context, here: Context, capsule: Path, effects: Iterable[E
     now = _trees(here, lambda patch: b"".join(sources[patch].chunks()))
     if not then or not now:
         return there, here
-    known = evolve(there, facts={**there.facts, "source": then}, untold={"source": UNRECORDED})
-    return known, evolve(here, facts={**here.facts, "source": now})
+    known = there._replace(facts={**there.facts, "source": then}, untold={"source": UNRECORDED})
+    return known, here._replace(facts={**here.facts, "source": now})
 
 
 def _trees(context: Context, patch: Callable[[str], bytes]) -> dict[str, Json]:

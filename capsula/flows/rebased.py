@@ -6,7 +6,6 @@ from hashlib import sha256
 from pathlib import Path
 
 import pygit2
-from attrs import evolve
 from returns.result import Success, safe
 
 from capsula.core.content import KINDS
@@ -49,7 +48,7 @@ def _told_against(tree: Tree, head: str, repository: pygit2.Repository) -> Tree:
         elif now is not None and now != before:
             overlay[path] = now
     kept = tuple(overlay[path] for path in sorted(overlay))
-    return evolve(tree, head=head, overlay=kept, deleted=tuple(sorted(deleted)))
+    return tree._replace(head=head, overlay=kept, deleted=tuple(sorted(deleted)))
 
 
 def _differing(old: pygit2.Tree, new: pygit2.Tree) -> Iterator[str]:

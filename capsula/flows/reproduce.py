@@ -6,8 +6,8 @@ import signal
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from typing import NamedTuple
 
-from attrs import evolve, frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config, Surroundings
@@ -34,8 +34,7 @@ from capsula.reading.digest import file_facts
 from capsula.reproduction.verdict import Suspect, Verdict, blocked, interrupted
 
 
-@frozen
-class Workspace:
+class Workspace(NamedTuple):
     """A fresh place in which a run is repeated."""
 
     directory: Path
@@ -47,8 +46,7 @@ class Workspace:
     """The rebuilt one; none if the one that is here is used."""
 
 
-@frozen
-class Reproduction:
+class Reproduction(NamedTuple):
     """What came of it."""
 
     verdict: Verdict
@@ -168,7 +166,7 @@ def _workspace(
     furnished = whole.bind(lambda found: _furnished(it, wish, place, found.root))
     return furnished.bind(
         lambda workspace: _environment(it, wish, place, surroundings, report).map(
-            lambda environment: evolve(workspace, environment=environment)
+            lambda environment: workspace._replace(environment=environment)
         )
     )
 
@@ -247,9 +245,9 @@ def _replay(it: Blueprint, wish: Wish, workspace: Workspace, surroundings: Surro
     items = tuple(item for item in it.items if item in settings.monitor.item)
     # The commands that prepare a capture have done so for the recorded run; what they made is in its source.
     files = {path: wish for path, wish in settings.capture.files.items() if not wish.move}
-    capture = evolve(settings.capture, pre_capture_commands=(), files=files)
+    capture = settings.capture._replace(pre_capture_commands=(), files=files)
     own_vault = settings.vault_directory
-    settings = evolve(settings, vault_directory=str(it.vault), capture=capture)
+    settings = settings._replace(vault_directory=str(it.vault), capture=capture)
     given = _stdin(it, wish)
     with nullcontext() if _is_seen_as_then(it) else hidden(), fed(given) if given else nullcontext():
         origin = Origin(it.id, it.capsule.name, seed)

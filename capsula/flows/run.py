@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from attrs import evolve
 from returns.result import Result, Success
 
 from capsula.collectors import outputs
@@ -58,7 +57,7 @@ def opened(
         "timestamp": fact(stamp(run.header.taken)),
         **before,
     }
-    begun = Draft(BEFORE, evolve(run.header, status=status), gather(known), {"process": process()})
+    begun = Draft(BEFORE, run.header._replace(status=status), gather(known), {"process": process()})
     return built(run.config, (begun,) if context is None else (Draft(CONTEXT, run.header, context), begun))
 
 
@@ -77,7 +76,7 @@ def ended(run: Run, capsule: Capsule, ending: Ending) -> Result[Capsule, Fault]:
         **_outputs(run, ending, files),
         "records": records(capsule.directory),
     }
-    header = evolve(run.header, taken=ending.moment, status=ending.status)
+    header = run.header._replace(taken=ending.moment, status=ending.status)
     return closed(capsule, Draft(AFTER, header, gather(known)))
 
 

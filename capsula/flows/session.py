@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from time import CLOCK_BOOTTIME, clock_gettime
-from typing import cast
+from typing import NamedTuple, cast
 
-from attrs import frozen
 from returns.result import Failure, Result, Success
 
 from capsula.collectors.outputs import Glance, State, glance
@@ -30,8 +29,7 @@ GLANCE = ".capsula/glance.json"
 _STATE = len(State._fields)
 
 
-@frozen
-class Session:
+class Session(NamedTuple):
     """What is to be around, and what a person says of it."""
 
     items: tuple[str, ...]

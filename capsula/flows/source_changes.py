@@ -10,10 +10,9 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import unified_diff
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import pygit2
-from attrs import frozen
 from returns.result import Success, safe
 
 from capsula.core.fault import Json
@@ -29,8 +28,7 @@ _TROUBLE = (*TROUBLE, tarfile.TarError, zlib.error, EOFError, OverflowError)
 _PATCH_LARGEST = 16 * LARGEST
 
 
-@frozen
-class SourceChange:
+class SourceChange(NamedTuple):
     """A file that changed, and how."""
 
     path: str
@@ -42,8 +40,7 @@ class SourceChange:
     """Why there is no patch."""
 
 
-@frozen
-class Side:
+class Side(NamedTuple):
     """A capsule whose source is compared."""
 
     directory: Path
@@ -75,8 +72,7 @@ _Content: TypeAlias = bytes | str | None
 _UNKEPT = "its content was not kept"
 
 
-@frozen
-class _State:
+class _State(NamedTuple):
     """One side of a tree: what is in the archive, and where the rest is."""
 
     tree: Tree

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from attrs import frozen
 from returns.result import safe
@@ -30,8 +31,7 @@ _OF_AN_ENVIRONMENT = ("packages", "interpreter")
 """What is known of one that was built; of one that is here, its facts tell."""
 
 
-@frozen
-class Replay:
+class Replay(NamedTuple):
     """A repeated run, where it was, and how far its numbers may differ."""
 
     monitored: Monitored

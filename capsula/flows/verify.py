@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
-from attrs import evolve
 from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config, Surroundings
@@ -45,13 +44,13 @@ def verified(capsule: Inspected, config: Config, report: Report = silent) -> Res
     before = without_made(here, there, _made(capsule.documents.get(AFTER, {}), config.root))
     made = told_otherwise(here, before)
     assessment = assessed(_comparable(there), before, CAPTURED)
-    return Success(evolve(assessment, aspects=tuple(_noted(it, made.get(it.name, ())) for it in assessment.aspects)))
+    return Success(assessment._replace(aspects=tuple(_noted(it, made.get(it.name, ())) for it in assessment.aspects)))
 
 
 def _on_the_same_commit(here: Context, there: Context) -> Context:
     """Tell the trees here against the commits of then: by which files they differ says more than by which commit."""
     trees, twins = (_table(context.facts.get("source")) for context in (here, there))
-    return evolve(here, facts={**here.facts, "source": rebased(trees, twins, Path(here.root))}) if trees else here
+    return here._replace(facts={**here.facts, "source": rebased(trees, twins, Path(here.root))}) if trees else here
 
 
 def _made(result: Document, root: Path) -> frozenset[str]:
@@ -80,7 +79,7 @@ def _noted(aspect: Aspect, made: Sequence[str]) -> Aspect:
         return aspect
     more = f" and {len(made) - _MOST_NAMED} more" if len(made) > _MOST_NAMED else ""
     left = "is as the run left it" if len(made) == 1 else "are as the run left them"
-    return evolve(aspect, notes=(f"{', '.join(made[:_MOST_NAMED])}{more} {left}",))
+    return aspect._replace(notes=(f"{', '.join(made[:_MOST_NAMED])}{more} {left}",))
 
 
 _MOST_NAMED = 3
@@ -110,7 +109,7 @@ def _comparable(there: Context) -> Context:
     files = _table(there.facts.get("files"))
     here = {path: facts for path, facts in files.items() if not part(facts, "moved")}
     untold = {"inputs": "files that were moved into the capsule are not here"} if len(here) < len(files) else {}
-    return evolve(there, facts={**there.facts, "files": here}, untold=untold) if untold else there
+    return there._replace(facts={**there.facts, "files": here}, untold=untold) if untold else there
 
 
 def _as_then(config: Config, documents: Mapping[str, Document]) -> Config:
@@ -119,9 +118,9 @@ def _as_then(config: Config, documents: Mapping[str, Document]) -> Config:
     files = {path: _settings(facts) for path, facts in _table(context.get("files")).items()}
     missing = {path: FileSettings() for path in _not_had(context, "files")}
     names = (*_table(context.get("environment_variables")), *_not_had(context, "environment_variables"))
-    capture = evolve(config.settings.capture, files=missing | files, environment_variables=names)
-    settings = evolve(config.settings, capture=capture)
-    return evolve(config, settings=settings, surroundings=_surroundings(config, documents))
+    capture = config.settings.capture._replace(files=missing | files, environment_variables=names)
+    settings = config.settings._replace(capture=capture)
+    return config._replace(settings=settings, surroundings=_surroundings(config, documents))
 
 
 def _settings(facts: Json) -> FileSettings:
@@ -141,7 +140,7 @@ def _surroundings(config: Config, documents: Mapping[str, Document]) -> Surround
     inside = os.path.relpath(cwd, root) if isinstance(root, str) and isinstance(cwd, str) else "."
     place = config.root / inside
     argv = _argv(documents)
-    return evolve(config.surroundings, cwd=place if place.is_dir() else config.root, argv=argv)
+    return config.surroundings._replace(cwd=place if place.is_dir() else config.root, argv=argv)
 
 
 def _argv(documents: Mapping[str, Document]) -> tuple[str, ...]:
@@ -177,7 +176,7 @@ def _sealed(here: Context, seal: Seal, capsule: Inspected) -> Context:
     )
     names: dict[str, Json] = {name: known.get(name) for name in seal.values}
     whole = {**here.facts, "environment": {**_table(here.facts.get("environment")), "digests": digests.value_or(names)}}
-    return evolve(here, facts=whole, untold=untold)
+    return here._replace(facts=whole, untold=untold)
 
 
 def _table(value: Json) -> Mapping[str, Json]:

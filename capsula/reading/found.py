@@ -4,9 +4,8 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from attrs import evolve, field, frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.content import Content
@@ -20,8 +19,7 @@ InHead: TypeAlias = Callable[[bytes], tuple[int, bytes] | None]
 """The mode and id that a path has in the commit, if it is there."""
 
 
-@frozen
-class Found:
+class Found(NamedTuple):
     """The files of a tree."""
 
     clean: Entries
@@ -30,8 +28,8 @@ class Found:
     """Those that were read."""
     changed: tuple[bytes, ...]
     """Those of them that the commit does not have as they are, sorted."""
-    withheld: Mapping[bytes, Missed] = field(factory=dict)
-    left_out: Mapping[bytes, Missed] = field(factory=dict)
+    withheld: Mapping[bytes, Missed] = {}
+    left_out: Mapping[bytes, Missed] = {}
 
     @property
     def entries(self) -> Entries:
@@ -45,8 +43,7 @@ class Found:
 
     def without(self, odd: Mapping[bytes, str]) -> "Found":
         """Return the same, and what is neither file nor link, listed with the reason."""
-        return evolve(
-            self,
+        return self._replace(
             left_out={**self.left_out, **{path: Missed(os.fsdecode(path), reason) for path, reason in odd.items()}},
         )
 
@@ -136,8 +133,7 @@ def embeddable(found: Found, cleared: Cleared, read: Callable[[bytes], bytes | N
         return found
     apart = {**left_out, **withheld}
     missed = {path: Missed(os.fsdecode(path), why, committed[path][2], committed=True) for path, why in apart.items()}
-    return evolve(
-        found,
+    return found._replace(
         clean={path: entry for path, entry in found.clean.items() if path not in apart},
         contents={path: it for path, it in found.contents.items() if path not in apart},
         withheld={**found.withheld, **{path: missed[path] for path in withheld}},

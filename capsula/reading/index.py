@@ -2,8 +2,7 @@
 
 import re
 from struct import Struct
-
-from attrs import field, frozen
+from typing import NamedTuple
 
 from capsula.reading.repository import GITLINK
 
@@ -19,26 +18,25 @@ _ASSUME_UNCHANGED, _EXTENDED, _STAGE = 0x8000, 0x4000, 0x3000
 _SKIP_WORKTREE, _INTENT_TO_ADD = 0x4000, 0x2000
 
 
-@frozen
-class Index:
+class Index(NamedTuple):
     """The entries of an index, by what is known of their files without a look at them."""
 
-    files: dict[bytes, tuple[int, bytes, int]] = field(factory=dict)
+    files: dict[bytes, tuple[int, bytes, int]]
     """Path to mode, blob id and size in the work tree (modulo 4 GiB), in the order of the paths."""
-    hidden: set[bytes] = field(factory=set)
+    hidden: set[bytes]
     """Those of the files that git was told not to look at: assume-unchanged or skip-worktree."""
-    sparse: set[bytes] = field(factory=set)
+    sparse: set[bytes]
     """Those of the hidden that git was told not to have: skip-worktree."""
-    unknown: set[bytes] = field(factory=set)
+    unknown: set[bytes]
     """Paths without content: in a conflict, or only intended to be added."""
-    intended: set[bytes] = field(factory=set)
+    intended: set[bytes]
     """Those of the unknown that are only intended to be added."""
-    submodules: set[bytes] = field(factory=set)
+    submodules: set[bytes]
 
 
 def indexed(data: bytes) -> Index:
     """Return what an index file holds; empty bytes are an empty index."""
-    index = Index()
+    index = Index({}, set(), set(), set(), set(), set())
     if not data:
         return index
     files, unpack = index.files, _ENTRY.unpack_from

@@ -4,8 +4,7 @@ import os
 import stat
 from collections import deque
 from collections.abc import Collection, Iterable
-
-from attrs import field, frozen
+from typing import NamedTuple
 
 MOST_FILES = 20_000
 """How many files of a directory without a repository are kept."""
@@ -20,37 +19,35 @@ _REMADE = frozenset({b"node_modules"})
 _ODD = {stat.S_IFIFO: "is a named pipe", stat.S_IFSOCK: "is a socket"}
 
 
-@frozen
-class Rest:
+class Rest(NamedTuple):
     """What is below the top of a work tree beside the files that are known; paths are relative to the top."""
 
-    directories: list[bytes] = field(factory=list)
+    directories: list[bytes]
     """Those that hold no known file."""
-    ignored: dict[bytes, int] = field(factory=dict)
+    ignored: dict[bytes, int]
     """Path to size."""
-    caches: list[bytes] = field(factory=list)
+    caches: list[bytes]
     """Directories that hold what can be made again; they are not entered."""
-    odd: dict[bytes, str] = field(factory=dict)
+    odd: dict[bytes, str]
     """What is neither file nor directory, or cannot be listed, and why."""
-    beyond: list[bytes] = field(factory=list)
+    beyond: list[bytes]
     """Directories that hold more than is listed."""
 
 
-@frozen
-class Below:
+class Below(NamedTuple):
     """What is below a directory that is in no repository."""
 
-    files: list[bytes] = field(factory=list)
-    repositories: list[bytes] = field(factory=list)
-    directories: list[bytes] = field(factory=list)
+    files: list[bytes]
+    repositories: list[bytes]
+    directories: list[bytes]
     """Empty ones."""
-    caches: list[bytes] = field(factory=list)
-    odd: dict[bytes, str] = field(factory=dict)
+    caches: list[bytes]
+    odd: dict[bytes, str]
 
 
 def rest(top: bytes, known: Collection[bytes], without: Collection[bytes]) -> Rest:
     """Return what is below a work tree beside known files; ``without`` are paths that are not looked at."""
-    found = Rest()
+    found = Rest([], {}, [], {}, [])
     holding = _directories_of(known)
     pending = [b""]
     while pending:
@@ -71,7 +68,7 @@ def rest(top: bytes, known: Collection[bytes], without: Collection[bytes]) -> Re
 
 def below(top: bytes, without: Collection[bytes], *, everything: bool = False) -> Below:
     """Return what is below a directory; with ``everything`` also what can be made again, but never what is git's."""
-    found = Below()
+    found = Below([], [], [], [], {})
     pending = [b""]
     while pending:
         prefix = pending.pop()

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pygit2
-from attrs import frozen
 from pygit2.enums import DiffOption
 from returns.result import Result, safe
 
@@ -19,13 +19,12 @@ TEXT_AND_BINARY = DiffOption.SHOW_BINARY
 _EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
 
 
-@frozen
-class WorkTree:
+class WorkTree(NamedTuple):
     """A work tree, its index, and the diffs from HEAD to the one and on to the other."""
 
     repository: pygit2.Repository
-    index: bytes
-    """The index file; empty where there is none."""
+    index_file: bytes
+    """Its bytes; empty where there is none."""
     staged: pygit2.Diff
     unstaged: pygit2.Diff
     """What is not tracked is among it; a repository inside ends with a slash."""

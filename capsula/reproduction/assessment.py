@@ -2,9 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from typing import Literal, TypeAlias
-
-from attrs import field, frozen
+from typing import Literal, NamedTuple, TypeAlias
 
 from capsula.core.fault import Fault, Json, KeyPath
 from capsula.core.variables import is_local, is_numeric, is_passing
@@ -27,19 +25,17 @@ CAUSES = (
 """What a result comes from, the likeliest to change it first; facets of others come after these."""
 
 
-@frozen
-class Context:
+class Context(NamedTuple):
     """The facts of one side, what it could not learn, and its root directory."""
 
     facts: Mapping[str, Json]
     faults: tuple[Fault, ...] = ()
     root: str = ""
-    untold: Mapping[str, str] = field(factory=dict)
+    untold: Mapping[str, str] = {}
     """Aspect to why something of it is not known on this side."""
 
 
-@frozen
-class Aspect:
+class Aspect(NamedTuple):
     """One of the things that a result comes from."""
 
     name: str
@@ -52,8 +48,7 @@ class Aspect:
     """What looks like a difference, and is none."""
 
 
-@frozen
-class Assessment:
+class Assessment(NamedTuple):
     """How two contexts compare."""
 
     aspects: tuple[Aspect, ...]
@@ -120,8 +115,7 @@ _KNOWN = {place[0] for places in _PLACES.values() for place in places} | {
 }
 
 
-@frozen
-class _Sides:
+class _Sides(NamedTuple):
     """Both sides of a comparison."""
 
     one: Mapping[str, Json]

@@ -7,9 +7,8 @@ from errno import EINVAL
 from importlib import import_module
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
-from typing import BinaryIO, TypeAlias
+from typing import BinaryIO, NamedTuple, TypeAlias
 
-from attrs import evolve, frozen
 from returns.result import Success, safe
 
 from capsula.core.settings import HashAlgorithm
@@ -46,8 +45,7 @@ _PACKED = {"array", "archive", "compressed", "database", "picture", "pickled"}
 """Kinds in which a path of another length would leave nothing where it should be; their parts are looked into."""
 
 
-@frozen
-class Digest:
+class Digest(NamedTuple):
     """What is known of a recorded output that was not kept."""
 
     algorithm: HashAlgorithm
@@ -101,8 +99,8 @@ def settled(with_record: Sequence[Comparison], among_replays: Sequence[Compariso
     """
     apart = worst(among_replays) if among_replays else None
     if apart and apart.grade > Grade.CLOSE:
-        return evolve(
-            apart, grade=Grade.NONDETERMINISTIC, reason=f"the replays differ among themselves: {apart.reason}"
+        return apart._replace(
+            grade=Grade.NONDETERMINISTIC, reason=f"the replays differ among themselves: {apart.reason}"
         )
     return worst(with_record)
 
@@ -163,8 +161,7 @@ def _beginning(file: BinaryIO) -> bytes:
     return file.read(len(_DATABASE))
 
 
-@frozen
-class _Circumstance:
+class _Circumstance(NamedTuple):
     """What may have been another one when the replay was written, and how to write both as if it had not."""
 
     name: str
@@ -193,7 +190,7 @@ def _under_same(circumstance: _Circumstance, pair: Pair, terms: Terms) -> Compar
     comparison = _by_kind(pair_of(pair.name, recorded, replayed), terms)
     if comparison.grade > Grade.CLOSE:
         return comparison
-    return evolve(comparison, reason=f"{comparison.reason}, and {circumstance.name} is another one")
+    return comparison._replace(reason=f"{comparison.reason}, and {circumstance.name} is another one")
 
 
 def _are_equal(pair: Pair) -> bool:

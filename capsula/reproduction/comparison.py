@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import NamedTuple
 
-from attrs import field, frozen
 from returns.result import Failure, Result
 
 from capsula.core.fault import Fault, Json
@@ -40,8 +40,7 @@ class Grade(IntEnum):
         return self.name.lower()
 
 
-@frozen
-class Tolerance:
+class Tolerance(NamedTuple):
     """How far numbers may differ and still be close.
 
     Two numbers x and y are close if ``|x - y| <= max(absolute, relative * max(|x|, |y|))``, the bound included, as in
@@ -54,8 +53,7 @@ class Tolerance:
     absolute: float = 0.0
 
 
-@frozen
-class Comparison:
+class Comparison(NamedTuple):
     """The grade of one output, and what speaks for it; maxima are of finite differences, none without such."""
 
     grade: Grade
@@ -68,7 +66,7 @@ class Comparison:
     """A proportion of the greater of the two numbers."""
     differing: int = 0
     """Count of the numbers that differ, within the tolerance or not."""
-    judged: bool = field(default=True, kw_only=True)
+    judged: bool = True
     """Whether enough was known; if not, ``grade`` is the worst that it may be."""
 
     def as_facts(self) -> dict[str, Json]:

@@ -1,31 +1,26 @@
 """Differences between two facts, there and here, as values."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
-
-from attrs import frozen
+from typing import NamedTuple, TypeAlias
 
 from capsula.core.fault import Json, KeyPath
 
 
-@frozen
-class Gone:
+class Gone(NamedTuple):
     """Something that is there, and not here."""
 
     path: KeyPath
     there: Json
 
 
-@frozen
-class New:
+class New(NamedTuple):
     """Something that is here, and was not there."""
 
     path: KeyPath
     here: Json
 
 
-@frozen
-class Changed:
+class Changed(NamedTuple):
     """Something that is other here than there."""
 
     path: KeyPath

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Protocol
 
-from attrs import evolve
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault
@@ -31,7 +30,7 @@ def compare(suffix: str, pair: Pair, terms: Terms) -> Comparison:
     if not point:
         return different("bytes", "its bytes differ")
     answer = pair.whole.bind(lambda both: _loaded(point).bind(lambda it: _asked(it, *both, terms.tolerance)))
-    told = answer.alt(lambda fault: evolve(fault, message=f"its bytes differ; its comparator failed: {fault.message}"))
+    told = answer.alt(lambda fault: fault._replace(message=f"its bytes differ; its comparator failed: {fault.message}"))
     return or_different("bytes", told)
 
 
@@ -60,5 +59,5 @@ def _asked(
     except Exception as bug:  # a plugin that crashes costs no other output
         return Failure(Fault("crashed", f"{type(bug).__name__}: {bug}"))
     if isinstance(answer, Comparison) and answer.grade in _GRADES:
-        return Success(evolve(answer, grade=max(answer.grade, Grade.EQUIVALENT)))  # the bytes do differ
+        return Success(answer._replace(grade=max(answer.grade, Grade.EQUIVALENT)))  # the bytes do differ
     return Failure(Fault("malformed", "it answered with no grade that two contents can have"))

@@ -1,8 +1,8 @@
 """Listings: what has no lines of its own is compared by what is told of it, line by line, as a text."""
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from attrs import evolve, frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault
@@ -10,8 +10,7 @@ from capsula.reproduction.comparison import Comparison, Grade
 from capsula.reproduction.pair import TOO_MUCH, Terms
 
 
-@frozen
-class Listing:
+class Listing(NamedTuple):
     """What the listings of a kind of file are called, and what is said of two files whose listings are the same."""
 
     kind: str
@@ -34,4 +33,4 @@ def compared_listings(listing: Listing, recorded: bytes, replayed: bytes, terms:
     inner = terms.part(f"{listing.name}.txt", recorded, replayed)
     if inner.grade is Grade.IDENTICAL:
         return Comparison(Grade.EQUIVALENT, listing.kind, listing.same)
-    return evolve(inner, kind=listing.kind, reason=f"as a {listing.name}: {inner.reason}")
+    return inner._replace(kind=listing.kind, reason=f"as a {listing.name}: {inner.reason}")

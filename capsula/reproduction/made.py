@@ -3,8 +3,6 @@
 import os
 from collections.abc import Collection, Iterator, Mapping
 
-from attrs import evolve
-
 from capsula.core.fault import Json
 from capsula.reproduction.assessment import Context
 from capsula.reproduction.differences import keyed
@@ -18,7 +16,7 @@ def without_made(here: Context, there: Context, made: Collection[str]) -> Contex
     files, recorded = _table(here.facts.get("files")), _table(there.facts.get("files"))
     inputs = {path: recorded.get(path) if os.path.normpath(path) in made else facts for path, facts in files.items()}
     told = {**({"source": source} if source else {}), **({"files": inputs} if inputs else {})}
-    return evolve(here, facts={**here.facts, **told})
+    return here._replace(facts={**here.facts, **told})
 
 
 def told_otherwise(one: Context, other: Context) -> dict[str, tuple[str, ...]]:

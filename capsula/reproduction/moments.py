@@ -3,13 +3,12 @@
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
-from attrs import frozen
 from returns.result import safe
 
 
-@frozen
-class Span:
+class Span(NamedTuple):
     """The time that a run took; both ends are aware."""
 
     started: datetime

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from functools import partial
 from io import BytesIO
-from typing import BinaryIO, Protocol, TypeVar
+from typing import BinaryIO, NamedTuple, Protocol, TypeVar
 
 from attrs import evolve, field, frozen
 from returns.result import Failure, Result, Success
@@ -26,8 +26,7 @@ MOST_UNPACKED = 512 * MIB
 TOO_MUCH = Fault("large", "its bytes differ, and it holds too much to look into")
 
 
-@frozen
-class Pair:
+class Pair(NamedTuple):
     """Two files, open and seekable, that are known to differ; ``name`` tells what they are."""
 
     name: str

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from attrs import evolve
 from returns.result import Result
 
 from capsula.core.fault import Fault
@@ -31,8 +30,7 @@ def together(kind: str, comparisons: Mapping[str, Comparison]) -> Comparison:
     name = next(name for name, it in apart.items() if it is of_all)
     absolutes = [it.max_absolute for it in apart.values() if it.max_absolute is not None]
     relatives = [it.max_relative for it in apart.values() if it.max_relative is not None]
-    return evolve(
-        of_all,
+    return of_all._replace(
         kind=kind,
         reason=f"{name}: {of_all.reason}",
         max_absolute=max(absolutes, default=None),

@@ -6,15 +6,13 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote
-
-from attrs import frozen
 
 from capsula.reproduction.moments import Span, without_moments
 
 
-@frozen
-class Places:
+class Places(NamedTuple):
     """Where and when both runs were."""
 
     pairs: tuple[tuple[str, str], ...] = ()

@@ -1,8 +1,7 @@
 """The verdict: what became of a reproduction as a whole, and beside it, whether the context was the recorded one."""
 
 from collections.abc import Iterable, Mapping, Sequence
-
-from attrs import field, frozen
+from typing import NamedTuple
 
 from capsula.core.fault import Json
 from capsula.reproduction.comparison import Comparison, Grade
@@ -15,8 +14,7 @@ _MOST_TOLD = 10
 """Outputs that are shown one by one."""
 
 
-@frozen
-class Ending:
+class Ending(NamedTuple):
     """The exit status of the recorded run, and those of its replays; of a call 0 if it returned, 1 if it raised."""
 
     recorded: int | None
@@ -31,23 +29,21 @@ class Ending:
         return Grade.IDENTICAL if {*self.replayed} == {self.recorded} else Grade.FAILED
 
 
-@frozen
-class Suspect:
+class Suspect(NamedTuple):
     """A part of the context that was not the recorded one."""
 
     facet: str
     reason: str = ""
 
 
-@frozen
-class Verdict:
+class Verdict(NamedTuple):
     """What was judged, and how; ``judged`` and ``blocked`` make it."""
 
     ending: Ending | None = None
     stdout: Comparison | None = None
     stderr: Comparison | None = None
     """For information: it takes no part in the grade."""
-    outputs: Mapping[str, Comparison] = field(factory=dict)
+    outputs: Mapping[str, Comparison] = {}
     """Name to comparison, of all files that the recorded run or a replay is known to have written."""
     values: Mapping[str, Comparison] | None = None
     """Of a function call: what it returned or raised, empty if that was not recorded; None of a command."""

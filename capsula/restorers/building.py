@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from attrs import field, frozen
 
@@ -49,8 +49,7 @@ class Installer(Protocol):
         ...
 
 
-@frozen
-class Uv:
+class Uv(NamedTuple):
     """uv; its cache makes a second environment a matter of seconds.
 
     Files are copied from the cache, never linked: who changes one changes it in this environment alone.
@@ -75,8 +74,7 @@ class Uv:
         return (self.program, *_UV_INSTALLS, *options, *_UV_STAGES["cached"], *_links(wheels), *requirements)
 
 
-@frozen
-class Pip:
+class Pip(NamedTuple):
     """pip, that which the interpreter brings; it is not left in the environment."""
 
     executable: str
@@ -97,8 +95,7 @@ class Pip:
         return (*pip, "install", *_PIP_OPTIONS, *_PIP_STAGES[stage], *_links(wheels), *_wanted(directory))
 
 
-@frozen
-class Prospect:
+class Prospect(NamedTuple):
     """What building an environment will come to, as far as looking tells; nothing is built, or fetched, yet."""
 
     installer: Installer

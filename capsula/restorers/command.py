@@ -3,12 +3,10 @@
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from attrs import frozen
 
-
-@frozen
-class Replay:
+class Replay(NamedTuple):
     """The command of a replay, where it runs, and what of it is not as it was recorded."""
 
     argv: tuple[str, ...]

@@ -5,7 +5,7 @@ import re
 from collections.abc import Collection, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from attrs import asdict, field, frozen
 from attrs.validators import deep_iterable, deep_mapping, instance_of, matches_re
@@ -85,8 +85,7 @@ class Link:
     """A package that is to be found in the site directory, but stands here."""
 
 
-@frozen
-class Own:
+class Own(NamedTuple):
     """The Capsula that is running; it stands in for one that was installed from a directory that is not held."""
 
     version: str
@@ -94,8 +93,7 @@ class Own:
     """The directory of its modules."""
 
 
-@frozen
-class Shortfall:
+class Shortfall(NamedTuple):
     """A distribution that is not brought back as it was, and why."""
 
     name: str
@@ -124,8 +122,7 @@ class Recipe:
         return sha256(whole.encode("ascii")).hexdigest()[:_KEY]
 
 
-@frozen
-class Difference:
+class Difference(NamedTuple):
     """A distribution that is not as it was recorded; one that is ``missing`` or ``added`` has one side only."""
 
     name: str

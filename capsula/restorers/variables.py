@@ -4,8 +4,7 @@ import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-
-from attrs import evolve, frozen
+from typing import NamedTuple
 
 from capsula.core.fault import Json
 from capsula.core.redaction import is_redacted
@@ -26,8 +25,7 @@ _OURS = frozenset({"HOME", "USER", "LOGNAME", "TMPDIR", "TERM", "SHELL", "PATH",
 """Variables that are the host's, whatever they were when the run was recorded."""
 
 
-@frozen
-class Variables:
+class Variables(NamedTuple):
     """The environment of the replay, and how it differs from what was recorded."""
 
     environ: Mapping[str, str]
@@ -48,7 +46,7 @@ class Variables:
             return self
         path = self.environ.get("PATH", os.defpath)
         inside = {"PATH": f"{environment / 'bin'}{os.pathsep}{path}", "VIRTUAL_ENV": str(environment)}
-        return evolve(self, environ={**self.environ, **inside}, hosts=self.hosts - {*inside})
+        return self._replace(environ={**self.environ, **inside}, hosts=self.hosts - {*inside})
 
     @property
     def step(self) -> Step:

@@ -8,7 +8,6 @@ from typing import Any
 
 import cpuinfo
 import pytest
-from attrs import evolve
 from cpuinfo.cpuinfo import _hz_short_to_friendly
 from returns.result import Failure, Result, Success
 
@@ -46,7 +45,7 @@ def test_an_interpreter_that_fails_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_an_empty_answer_is_a_fault(tmp_path: Path) -> None:
-    answers = [cpu.collect(evolve(config(tmp_path), answers=Told(told))) for told in (b"{}", b"")]
+    answers = [cpu.collect(config(tmp_path)._replace(answers=Told(told))) for told in (b"{}", b"")]
 
     nothing = Fault("unexpected", "py-cpuinfo learned nothing about the CPU")
     no_json = "py-cpuinfo answered with no JSON: Expecting value: line 1 column 1 (char 0)"
@@ -111,7 +110,7 @@ def table(fragment: Fragment) -> dict[str, Any]:
 
 def asked(asking: Config) -> Fragment:
     with started(cpu.asks(asking), os.environ, asking.root) as answers:
-        told: Fragment = cpu.collect(evolve(asking, answers=answers)).unwrap()
+        told: Fragment = cpu.collect(asking._replace(answers=answers)).unwrap()
         return told
 
 
@@ -139,7 +138,7 @@ def without_clock(facts: dict[str, object]) -> dict[str, object]:
 def collected(directory: Path, executable: str = sys.executable) -> Answer:
     asking = config(directory, executable)
     with started(cpu.asks(asking), os.environ, directory) as answers:
-        return cpu.collect(evolve(asking, answers=answers))
+        return cpu.collect(asking._replace(answers=answers))
 
 
 def config(directory: Path, executable: str = sys.executable, cache: Path | None = None) -> Config:

@@ -3,8 +3,6 @@
 import json
 from pathlib import Path
 
-from attrs import evolve
-
 from capsula.collectors.environment import collect
 from capsula.core.config import Config, Surroundings
 from capsula.core.effect import Seal
@@ -24,7 +22,7 @@ ENVIRON = {
 
 
 def config(environ: dict[str, str], *named: str) -> Config:
-    settings = evolve(Settings(), capture=CaptureSettings(environment_variables=named))
+    settings = Settings()._replace(capture=CaptureSettings(environment_variables=named))
     return Config(Path("/root"), settings, Surroundings(Path("/"), environ, (), "python"))
 
 
@@ -41,7 +39,7 @@ def test_values_are_told_of_what_programs_listen_to_and_of_what_is_named() -> No
 
 def test_the_value_of_a_secret_name_that_is_allowed_is_told() -> None:
     named = config(ENVIRON, "API_TOKEN")
-    allowing = evolve(named, settings=evolve(named.settings, discretion=DiscretionSettings(allow=("API_TOKEN",))))
+    allowing = named._replace(settings=named.settings._replace(discretion=DiscretionSettings(allow=("API_TOKEN",))))
 
     fragment = collect(allowing).unwrap()
 

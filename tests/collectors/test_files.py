@@ -11,7 +11,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from attrs import evolve
 
 from capsula.collectors.files import collect
 from capsula.core.config import Config, Surroundings
@@ -232,7 +231,7 @@ def test_a_file_asks_for_a_place_that_says_where_it_is_from(path: str, target: s
 def test_what_is_kept_is_pending_with_its_wish(tmp_path: Path) -> None:
     files(tmp_path, "a", "b")
 
-    fragment = asked(tmp_path, {"a": evolve(MOVE, hash="sha3"), "b": evolve(COPY, hash="md5")})
+    fragment = asked(tmp_path, {"a": MOVE._replace(hash="sha3"), "b": COPY._replace(hash="md5")})
 
     assert fragment == Fragment(
         {},

@@ -5,7 +5,6 @@ import platform as standard
 import sys
 from pathlib import Path
 
-from attrs import evolve
 from returns.result import Success
 
 from capsula.collectors import platform
@@ -20,7 +19,7 @@ def test_every_fact_is_what_the_standard_library_says(tmp_path: Path) -> None:
     config = bare(tmp_path)
 
     with started(platform.asks(config), os.environ, tmp_path) as answers:
-        answer = platform.collect(evolve(config, answers=answers))
+        answer = platform.collect(config._replace(answers=answers))
 
     bits, linkage = standard.architecture()
     python: Json = {

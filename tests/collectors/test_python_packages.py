@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from attrs import evolve
 from returns.result import Failure, Success
 from uv import find_uv_bin
 
@@ -455,7 +454,7 @@ class TestContent:
             case "configuration":
                 (tmp_path / "environment" / "pyvenv.cfg").touch()
             case "variable":
-                asking = evolve(asking, environ={**asking.environ, "PYTHONPATH": str(tmp_path)})
+                asking = asking._replace(environ={**asking.environ, "PYTHONPATH": str(tmp_path)})
 
         questions = python_packages.asks(Config(tmp_path, Settings(), asking))
 
@@ -494,7 +493,7 @@ class TestContent:
         asking = surroundings(tmp_path, str(tmp_path / "venv" / "bin" / "python"))
 
         elsewhere = told(collected(asking), "distributions")
-        at_home = told(collected(evolve(asking, cwd=source)), "distributions")
+        at_home = told(collected(asking._replace(cwd=source)), "distributions")
 
         facts = {
             "version": "1.0",
@@ -546,7 +545,7 @@ def surroundings(cwd: Path, *argv: str, environ: Mapping[str, str] | None = None
 def collected(asking: Surroundings) -> Answer:
     config = Config(asking.cwd, Settings(), asking)
     with started(python_packages.asks(config), asking.environ, asking.cwd) as answers:
-        return python_packages.collect(evolve(config, answers=answers))
+        return python_packages.collect(config._replace(answers=answers))
 
 
 def told(answer: Answer, part: str) -> Mapping[str, Json]:

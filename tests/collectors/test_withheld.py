@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pytest
-from attrs import evolve
 
 from capsula.collectors.source import collect
 from capsula.core.effect import Archive, Remember
@@ -98,8 +97,8 @@ def test_what_is_to_be_kept_is_kept_with_its_secret(top: Path, tmp_path: Path) -
 
 def test_what_was_cleared_once_is_not_searched_again(top: Path, tmp_path: Path) -> None:
     asked = config(top)
-    asked = evolve(
-        asked, surroundings=evolve(asked.surroundings, environ={"XDG_CACHE_HOME": os.fspath(tmp_path / "c")})
+    asked = asked._replace(
+        surroundings=asked.surroundings._replace(environ={"XDG_CACHE_HOME": os.fspath(tmp_path / "c")})
     )
     before = untouched(top)
 

@@ -353,7 +353,7 @@ def test_what_the_user_forbids_or_turns_does_not_reach_the_installer(thing: Path
         "PYTHONPATH": "/nowhere",
         "VIRTUAL_ENV": "/nowhere",
     }
-    around = evolve(order.surroundings, environ={**order.surroundings.environ, **turning})
+    around = order.surroundings._replace(environ={**order.surroundings.environ, **turning})
     order = evolve(order, recipe=Recipe(HERE, (Pin("thing", "1.0"),)), installer=by, surroundings=around)
 
     assert built(order).unwrap().differences == ()
@@ -367,7 +367,7 @@ def test_an_environment_of_another_python_is_of_that_python(
     if not (root / "versions" / version).is_dir():
         pytest.skip(f"needs: Python {version}")
     python = Python(version, "cpython", flags)
-    around = evolve(order.surroundings, environ={**order.surroundings.environ, "PYENV_ROOT": str(root)})
+    around = order.surroundings._replace(environ={**order.surroundings.environ, "PYENV_ROOT": str(root)})
 
     environment = built(evolve(order, recipe=Recipe(python, (Pin("thing", "1.0"),)), surroundings=around)).unwrap()
 
@@ -391,7 +391,7 @@ def facts(program: Path) -> Json:
     asking = Surroundings(program.parent, {"PATH": os.defpath}, (str(program), "-I", "-"), sys.executable)
     config = Config(program.parent, Settings(), asking)
     with started(python_packages.asks(config), asking.environ, asking.cwd) as answers:
-        return python_packages.collect(evolve(config, answers=answers)).unwrap().facts
+        return python_packages.collect(config._replace(answers=answers)).unwrap().facts
 
 
 def facts_of(environment: Environment) -> Json:

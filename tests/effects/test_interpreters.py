@@ -44,7 +44,7 @@ def test_a_virtual_environment_leads_to_the_python_it_was_made_of(tmp_path: Path
     if sys.prefix == sys.base_prefix:
         pytest.skip("needs: a virtual environment around the tests")
 
-    answer = found(HERE, evolve(surroundings(tmp_path), executable=sys.executable)).unwrap()
+    answer = found(HERE, surroundings(tmp_path)._replace(executable=sys.executable)).unwrap()
 
     assert Path(answer.program).resolve() == REAL.resolve()
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import evolve
 
 from capsula.core.fault import Json
 from capsula.core.fragment import Fragment
@@ -190,7 +189,7 @@ def test_another_digest_leaves_nothing_behind(top: Path, capsule: Path, tmp_path
 def test_facts_that_are_none_are_refused(told: Json, top: Path, capsule: Path, tmp_path: Path) -> None:
     fragment = captured(config(top), capsule)
 
-    answer = put_back(evolve(fragment, facts={"project": told}), capsule, top, tmp_path / "fresh")
+    answer = put_back(fragment._replace(facts={"project": told}), capsule, top, tmp_path / "fresh")
 
     assert answer.failure().kind == "integrity"
 

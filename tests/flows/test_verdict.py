@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import evolve, frozen
+from attrs import frozen
 
 from capsula.core.config import Config
 from capsula.core.document import Document
@@ -36,7 +36,7 @@ class Replayed:
 
     def judged(self, result: Document) -> Verdict:
         """Return the verdict, if this were what the capsule says of the end of its run."""
-        it = evolve(self.it, documents={**self.it.documents, AFTER: result})
+        it = self.it._replace(documents={**self.it.documents, AFTER: result})
         (monitored,) = self.reproduction.replays
         return judgement(it, [Replay(monitored, self.place / "tree", Tolerance())], ())
 
@@ -46,7 +46,7 @@ def replayed(tmp_path_factory: pytest.TempPathFactory) -> Replayed:
     folder = tmp_path_factory.mktemp("verdict")
     root = repository(folder / "project", {"capsula.toml": SETTINGS, "main.py": PROGRAM})
     capsula("monitor", sys.executable, "main.py", cwd=root)
-    here = evolve(surroundings(), cwd=root)
+    here = surroundings()._replace(cwd=root)
     config: Config = load(None, here).unwrap()
     it = blueprint(inspected(named("@", config).unwrap()), config).unwrap()
     reproduction = reproduce(it, Wish(rebuild=False), [folder / "place"], here).unwrap()

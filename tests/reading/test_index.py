@@ -35,4 +35,4 @@ def test_an_index_is_read_as_libgit2_reads_it(version: str, tmp_path: Path) -> N
 
 
 def test_no_index_is_an_empty_one() -> None:
-    assert indexed(b"") == Index()
+    assert indexed(b"") == Index({}, set(), set(), set(), set(), set())

@@ -80,7 +80,7 @@ def test_without_any_python_of_its_kind_the_step_needs_one_even_so() -> None:
 
 def test_what_is_not_on_this_machine_blocks_offline_alone() -> None:
     online = Prospect(Pip("/bin/python"), PLACE, BASE, lacking=("six==1.17.0",))
-    offline = evolve(online, offline=True)
+    offline = online._replace(offline=True)
 
     told = step(WANTED, offline)
 

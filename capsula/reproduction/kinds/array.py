@@ -4,9 +4,8 @@ import re
 import struct
 from ast import literal_eval
 from math import prod
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
-from attrs import frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault
@@ -24,8 +23,7 @@ _CODES = {
 _DTYPE = re.compile(r"([<>|=])(\w+)", re.ASCII)
 
 
-@frozen
-class _Head:
+class _Head(NamedTuple):
     dtype: str
     fortran_order: bool
     shape: tuple[int, ...]

@@ -6,7 +6,6 @@ from gzip import GzipFile
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
-from attrs import evolve
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault
@@ -24,7 +23,7 @@ def _compared(name: str, recorded: bytes, replayed: bytes, terms: Terms) -> Comp
     inner = terms.part(str(PurePosixPath(name).with_suffix("")), recorded, replayed)
     if inner.grade is Grade.IDENTICAL:
         return Comparison(Grade.EQUIVALENT, "gzip", "the same content, packed otherwise")
-    return evolve(inner, kind=f"gzip, {inner.kind}")
+    return inner._replace(kind=f"gzip, {inner.kind}")
 
 
 def _unpacked(terms: Terms, file: BinaryIO) -> Result[bytes, Fault]:

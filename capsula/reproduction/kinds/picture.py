@@ -4,8 +4,8 @@ import struct
 import zlib
 from collections.abc import Iterator
 from functools import partial
+from typing import NamedTuple
 
-from attrs import frozen
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault
@@ -21,8 +21,7 @@ _MOST_UNFILTERED = 16 * MIB
 """Bytes of pixels that are decoded if the rows are encoded otherwise; some seconds."""
 
 
-@frozen
-class _Picture:
+class _Picture(NamedTuple):
     header: bytes
     chunks: tuple[tuple[bytes, bytes], ...]
     rows: bytes

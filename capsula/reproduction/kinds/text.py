@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
 from itertools import islice, zip_longest
-from typing import BinaryIO
-
-from attrs import evolve, frozen
+from typing import BinaryIO, NamedTuple
 
 from capsula.reproduction.comparison import Comparison, Grade, different, unjudged
 from capsula.reproduction.pair import MIB, Pair, Terms
@@ -30,8 +28,7 @@ _NUMBER = re.compile(
 _INTEGER = re.compile(rb"[+-]?\d++")
 
 
-@frozen
-class Mismatch:
+class Mismatch(NamedTuple):
     """The first pair of lines that differ in more than numbers; none where a file has ended."""
 
     line: int
@@ -62,7 +59,7 @@ def located(comparison: Comparison, pair: Pair, terms: Terms) -> Comparison:
     *some, last = (*numbers, "more") if len(told) > _MOST_TOLD else numbers
     where = f"lines {', '.join(some)} and {last}" if some else f"line {last}"
     reason = f"{comparison.reason}: {where}" if comparison.differing else f"{where} differ"
-    return evolve(comparison, reason=reason)
+    return comparison._replace(reason=reason)
 
 
 def first_mismatch(pair: Pair, tally: Tally) -> Mismatch | None:
