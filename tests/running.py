@@ -2,9 +2,11 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -79,3 +81,14 @@ def files(folder: Path) -> set[str]:
     """Return the paths of all files below a folder, relative to it, but for the manifest, which every capsule has."""
     paths = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()}
     return {path for path in paths if not path.endswith(".capsula/manifest.json")}
+
+
+@contextmanager
+def files_limited_to(size: int) -> Iterator[None]:
+    """Let the system refuse to write more than so many bytes into one file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

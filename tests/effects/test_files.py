@@ -1,6 +1,7 @@
 """Files of our own: private, never over another, whole or not at all."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from capsula.effects.files import all_synchronised, folders, replaced, synchronised, written
+from tests.running import files_limited_to
 
 
 def mode(path: Path) -> int:
@@ -62,6 +64,13 @@ def test_what_cannot_be_finished_leaves_nothing(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_what_was_held_back_and_does_not_fit_leaves_nothing(tmp_path: Path) -> None:
+    with files_limited_to(10), pytest.raises(OSError, match="File too large"):
+        written(tmp_path / "a", [b"x" * 11])
+
+    assert os.listdir(tmp_path) == []
+
+
 @pytest.mark.parametrize("durable", [True, False])
 def test_a_file_is_replaced_by_one_rename(durable: bool, tmp_path: Path) -> None:
     (tmp_path / "aside").mkdir()
@@ -97,6 +106,36 @@ def test_all_there_is_can_be_synchronised(count: int, tmp_path: Path) -> None:
 
     all_synchronised(tmp_path)
     synchronised(written_below / "c")
+
+
+SYNCHRONISED = """
+import sys
+from pathlib import Path
+from capsula.effects.files import all_synchronised
+try:
+    all_synchronised(Path(sys.argv[1]))
+except OSError as error:
+    print(error.strerror)
+"""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs: strace")
+@pytest.mark.parametrize(("call", "count"), [("fsync", 1), ("syncfs", 300)])
+@pytest.mark.parametrize(("error", "told"), [("EIO", "Input/output error\n"), ("EINVAL", "")])
+def test_a_disk_that_fails_is_told_from_one_that_knows_no_such_call(
+    call: str, count: int, error: str, told: str, tmp_path: Path
+) -> None:
+    for number in range(count):
+        (tmp_path / str(number)).touch()
+    failing = ("strace", "-qq", "-o", os.devnull, "-e", f"trace={call}", "-e", f"inject={call}:error={error}")
+
+    done = subprocess.run(
+        [*failing, sys.executable, "-c", SYNCHRONISED, tmp_path], capture_output=True, text=True, check=False
+    )
+
+    if "ptrace" in done.stderr.lower():
+        pytest.skip("needs: strace")
+    assert (done.returncode, done.stdout) == (0, told)
 
 
 UNDER_A_UMASK = """

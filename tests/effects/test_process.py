@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -19,6 +19,7 @@ LISTENER = """
 import signal, sys
 for number in map(int, sys.argv[1].split(",")):
     signal.signal(number, lambda number, _: print("got", number, flush=True))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
 print("ready", flush=True)
 sys.stdin.readline()
 sys.exit(7)
@@ -48,6 +49,25 @@ def test_we_die_by_the_signal_that_the_command_died_by(wrapper: Wrapper, number:
     ended = wrapper.run("sh", "-c", f"kill -{number} $$")
 
     assert (ended.returncode, wrapper.ending) == (-number, (128 + number, number))
+
+
+def test_a_signal_that_is_blocked_for_us_ends_us_as_it_ended_the_command(wrapper: Wrapper) -> None:
+    script = "import os, signal; signal.pthread_sigmask(signal.SIG_UNBLOCK, {15}); os.kill(os.getpid(), 15)"
+    blocked = Wrapper(wrapper.directory, before="import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {15})")
+
+    ended = blocked.run(sys.executable, "-I", "-S", "-c", script)
+
+    assert (ended.returncode, blocked.ending) == (-signal.SIGTERM, (128 + signal.SIGTERM, signal.SIGTERM))
+
+
+def test_of_a_command_that_crashes_there_is_one_core(wrapper: Wrapper, tmp_path: Path) -> None:
+    crash = ("sh", "-c", "kill -SEGV $$")
+
+    is_dumped = [_dumps_core(argv, tmp_path) for argv in (crash, wrapper.argv(*crash))]
+
+    if not is_dumped[0] or Path("/proc/sys/kernel/core_pattern").read_text().startswith("|"):
+        pytest.skip("needs: files of cores")
+    assert is_dumped == [True, False]
 
 
 def test_what_cannot_be_started_ends_as_in_a_shell(wrapper: Wrapper, tmp_path: Path) -> None:
@@ -247,6 +267,18 @@ def test_an_alarm_that_the_caller_set_is_the_commands(wrapper: Wrapper) -> None:
     assert (ended.returncode, alarmed.ending) == (-signal.SIGALRM, (128 + signal.SIGALRM, signal.SIGALRM))
 
 
+def test_a_signal_that_the_kernel_sent_to_us_is_ours(wrapper: Wrapper) -> None:
+    ours = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGVTALRM})\n"
+    ours += "signal.setitimer(signal.ITIMER_VIRTUAL, 0.001)\nwhile not signal.sigpending(): pass"
+    process = Wrapper(wrapper.directory, before=ours).start(sys.executable, "-c", LISTENER, "26,12")
+    read_until(_stdout(process), b"ready\n")
+
+    process.send_signal(signal.SIGUSR2)  # read after the other
+    read_until(_stdout(process), b"got 12\n")
+
+    assert (_finished(process), wrapper.logs[0]) == (7, b"ready\ngot 12\n")
+
+
 def test_a_signal_to_the_group_is_not_repeated(wrapper: Wrapper) -> None:
     process = wrapper.start(sys.executable, "-c", LISTENER, "1,12", process_group=0)
     said = _stdout(process)
@@ -314,6 +346,17 @@ def test_a_command_that_is_stopped_alone_is_waited_for(wrapper: Wrapper) -> None
     assert (_finished(process), wrapper.ending) == (7, (7, None))
 
 
+def test_who_continues_before_we_have_stopped_is_heard(wrapper: Wrapper) -> None:
+    """What the command wrote is waited for before we stop, too, and here nobody takes it."""
+    script = "import os, signal, sys; os.write(1, bytes(500_000)); os.kill(os.getpid(), signal.SIGTSTP); sys.exit(7)"
+    process = wrapper.start(sys.executable, "-I", "-S", "-c", script, process_group=0)
+
+    _await(lambda: b") T " in _states_of_children(process.pid))
+    process.send_signal(signal.SIGCONT)
+
+    assert (_finished(process), wrapper.logs[0]) == (7, bytes(500_000))
+
+
 def test_a_run_outside_the_main_thread_is_a_run(wrapper: Wrapper) -> None:
     aside = "from concurrent.futures import ThreadPoolExecutor\ninner = run\n"
     aside += "run = lambda *given: ThreadPoolExecutor(1).submit(inner, *given).result()"
@@ -332,7 +375,7 @@ def test_a_run_outside_the_main_thread_is_a_run(wrapper: Wrapper) -> None:
 def test_our_sudden_death_leaves_no_helper_behind(wrapper: Wrapper) -> None:
     process = wrapper.start("sh", "-c", "echo ready; read go")
     read_until(_stdout(process), b"ready\n")
-    family = [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+    family = _children(process.pid)
 
     process.kill()
     process.wait(PATIENCE)
@@ -356,6 +399,21 @@ def _program(path: Path, text: str, mode: int = 0o755) -> None:
 
 def _started_in(directory: Path, wrapper: Wrapper, name: str) -> tuple[int, list[list[str]]]:
     return wrapper.run(name, cwd=directory).returncode, wrapper.faults
+
+
+def _dumps_core(argv: Sequence[str], directory: Path) -> bool:
+    """Return whether a program that ends leaves its memory in the directory, if nothing forbids that."""
+    front = ("sh", "-c", 'cd "$0" && ulimit -c unlimited && exec "$@"', str(directory))
+    pid = os.posix_spawnp("sh", (*front, *argv), os.environ)
+    return os.WCOREDUMP(os.waitpid(pid, 0)[1])
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _states_of_children(pid: int) -> bytes:
+    return b"".join(Path(f"/proc/{child}/stat").read_bytes() for child in _children(pid))
 
 
 def _masks(status: bytes) -> list[int]:

@@ -1,8 +1,6 @@
 """The first configuration."""
 
-import resource
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from capsula.core.settings import CaptureSettings, FileSettings, GitSettings, Mo
 from capsula.core.strict import structured
 from capsula.flows.init import starter, write_starter
 from capsula.flows.load import load
+from tests.running import files_limited_to
 
 KEPT = FileSettings(hash="sha256", copy=True)
 
@@ -136,14 +135,3 @@ def test_nothing_is_left_where_the_file_did_not_fit(tmp_path: Path) -> None:
 
 def contents(directory: Path) -> Mapping[str, str]:
     return {file.name: file.read_text() for file in directory.iterdir()}
-
-
-@contextmanager
-def files_limited_to(size: int) -> Iterator[None]:
-    """Let the system refuse to write more than so many bytes into one file."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
