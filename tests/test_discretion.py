@@ -156,6 +156,21 @@ def test_what_comes_after_the_limit_is_kept_as_it_is_and_said(tmp_path: Path) ->
     assert (log["size"], log["unscanned_from"], len(log["digest"])) == (200, 100, 64)
 
 
+def test_outputs_beyond_the_limit_are_kept_unsearched_and_said(tmp_path: Path) -> None:
+    (tmp_path / "capsula.toml").write_text(PLAIN + "[discretion]\nscan-limit = 100\n")
+    program = "printf a > small; yes password=canary-one | head -n 10 > large; yes | head -n 60; ln -s small link"
+
+    capsula("monitor", "sh", "-c", program, cwd=tmp_path)
+    shown, checked = capsula("show", cwd=tmp_path), capsula("check", "--secrets", cwd=tmp_path)
+
+    capsule = only_capsule(tmp_path)
+    outputs = document(capsule, "post-run-info.json")["outputs"]
+    assert {path: it.get("unscanned_from") for path, it in outputs.items()} == {"large": 0, "link": None, "small": None}
+    told = [line.partition("not searched")[2] for line in shown.stdout.splitlines() if "not searched" in line]
+    assert told == [" for secrets, new", " for secrets from byte 100 on)"]
+    assert checked.stdout.splitlines()[0] == f"{capsule.name}/.capsula/outputs/large: line 1: named"
+
+
 def test_a_replay_that_prints_the_same_secret_is_identical(tmp_path: Path) -> None:
     (tmp_path / "capsula.toml").write_text(PLAIN.replace("include-source = false\n", ""))
     (tmp_path / "say.py").write_text("print('password', 'canary-hunter2', sep='=')")

@@ -102,8 +102,8 @@ def _parts(capsule: Inspected) -> Iterator[tuple[str, Sequence[str]]]:
     yield "python", _python(context)
     yield "cpu", _texts(part(context, "cpu", "brand_raw"))
     yield "records", _bounded([f"{line(name)} = {line(value)}" for name, value in _entries(after.get("records"))])
-    yield "stdout", _tail(after.get("stdout"))
-    yield "stderr", _tail(after.get("stderr"))
+    for stream in ("stdout", "stderr"):
+        yield stream, [*(f"({it})" for it in _unsearched(part(after, "logs", stream))), *_tail(after.get(stream))]
     yield "faults", [line(text) for name in documents for text in _faults(name, documents[name])]
     yield "holds", _held(capsule.entry.directory)
 
@@ -144,8 +144,15 @@ def _file(path: str, facts: Json) -> str:
         f"{size} bytes" if isinstance(size, int) else "",
         f"{line(part(facts, 'hash_algorithm'))} {line(digest[:12])}" if isinstance(digest, str) else "",
         f"kept as {line(kept_as)}" if kept_as and kept_as != path else "kept" if kept_as else "",
+        *_unsearched(facts),
     ]
     return f"{line(path)}: {', '.join(filter(None, told))}"
+
+
+def _unsearched(facts: Json) -> list[str]:
+    start = part(facts, "unscanned_from")
+    since = f" from byte {start} on" if start else ""
+    return [f"not searched for secrets{since}"] if isinstance(start, int) else []
 
 
 def _python(context: Mapping[str, Json]) -> list[str]:

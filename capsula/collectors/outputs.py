@@ -11,7 +11,7 @@ from returns.result import Failure, Success
 
 from capsula.core.config import Config
 from capsula.core.effect import Keep
-from capsula.core.fault import Fault
+from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.withholding import NAMED, Withholding
 from capsula.reading.content import reading
@@ -62,8 +62,9 @@ def collect(config: Config, before: Glance, declared: Collection[Path]) -> Answe
     """Return the files that are new, changed or removed since a glance, but for those that are declared.
 
     The smaller ones are kept below ``.capsula/outputs`` as far as there is room, so that a later run can be compared
-    with this one, unless they look like secrets, or have one in the beginning that is searched of all of them together;
-    of the others the hash is told, or of very large ones the size.
+    with this one, unless they look like secrets, or have one in them. Not more than a bounded part of all of them is
+    searched, the smaller ones first: what is kept unsearched says so. Of the others the hash is told, or of very large
+    ones the size.
     """
     after = glance(config)
     if not (before.whole and after.whole):
@@ -80,8 +81,11 @@ def collect(config: Config, before: Glance, declared: Collection[Path]) -> Answe
     searched = _fitting(sizes, config.settings.discretion.scan_limit)
     withheld = _withheld(kept, searched, config)
     hashed = kept | _fitting(sizes, config.settings.monitor.output_limit * _HASHED_MORE)
+    told: dict[str, dict[str, Json]] = {
+        path: {} if path in searched else {"unscanned_from": 0} for path in kept - {*withheld}
+    }
     answers = {
-        path: _described(path, "changed" if path in before.files else "new", config.root, kept - {*withheld}, hashed)
+        path: _described(path, "changed" if path in before.files else "new", config.root, told, hashed)
         for path in written
     }
     for path, why in withheld.items():
@@ -107,12 +111,16 @@ def _why(path: str, root: Path, withholding: Withholding) -> str | None:
         return None
 
 
-def _described(path: str, change: str, root: Path, kept: Collection[str], hashed: Collection[str]) -> Answer:
+def _described(
+    path: str, change: str, root: Path, kept: Mapping[str, Mapping[str, Json]], hashed: Collection[str]
+) -> Answer:
     origin = root / path
     if origin.is_symlink():
         return Success(Fragment({"change": change, "link": str(origin.readlink())}))
     if path in kept:
-        return Success(Fragment({"change": change}, (Keep(origin, f"{FOLDER}/{path}", "sha256", plain=True),)))
+        return Success(
+            Fragment({"change": change, **kept[path]}, (Keep(origin, f"{FOLDER}/{path}", "sha256", plain=True),))
+        )
     facts = file_facts(origin, "sha256" if path in hashed else None)
     return facts.map(lambda fragment: joined(Fragment({"change": change}), fragment))
 
