@@ -10,7 +10,7 @@ from typing import NamedTuple
 from returns.result import Failure, Success
 
 from capsula.core.config import Config
-from capsula.core.effect import Keep
+from capsula.core.effect import Keep, Seal
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.withholding import NAMED, Withholding
@@ -79,25 +79,28 @@ def collect(config: Config, before: Glance, declared: Collection[Path]) -> Answe
     sizes = {path: after.files[path].size for path in written}
     kept = _fitting(sizes, config.settings.monitor.output_limit)
     searched = _fitting(sizes, config.settings.discretion.scan_limit)
-    withheld = _withheld(kept, searched, config)
+    withheld = _withheld(sizes, kept & searched, config)
     hashed = kept | _fitting(sizes, config.settings.monitor.output_limit * _HASHED_MORE)
-    told: dict[str, dict[str, Json]] = {
-        path: {} if path in searched else {"unscanned_from": 0} for path in kept - {*withheld}
-    }
-    answers = {
-        path: _described(path, "changed" if path in before.files else "new", config.root, told, hashed)
-        for path in written
-    }
-    for path, why in withheld.items():
-        answers[path] = answers[path].map(partial(joined, Fragment({"withheld": why})))
+    fates = _Fates(kept - {*withheld}, searched, withheld, hashed)
+    answers = {path: _described(path, "changed" if path in before.files else "new", fates, config) for path in written}
     return Success(gather({**answers, **{path: Success(Fragment({"change": "removed"})) for path in removed}}))
 
 
-def _withheld(kept: set[str], searched: set[str], config: Config) -> dict[str, str]:
-    """Return which of the files that there is room for must not be kept, and why."""
+class _Fates(NamedTuple):
+    """What becomes of the files that were written."""
+
+    kept: Collection[str]
+    searched: Collection[str]
+    withheld: Mapping[str, str]
+    """Path to why."""
+    hashed: Collection[str]
+
+
+def _withheld(written: Collection[str], searched: Collection[str], config: Config) -> dict[str, str]:
+    """Return which files must not be kept, and why."""
     withholding = Withholding(config.settings.discretion, config.settings.capture.source)
-    whys = {os.fsdecode(path): NAMED for path in withholding.named([os.fsencode(path) for path in kept])}
-    for path in kept & searched:
+    whys = {os.fsdecode(path): NAMED for path in withholding.named([os.fsencode(path) for path in written])}
+    for path in searched:
         why = _why(path, config.root, withholding)
         whys |= {path: why} if why else {}
     return whys
@@ -111,18 +114,26 @@ def _why(path: str, root: Path, withholding: Withholding) -> str | None:
         return None
 
 
-def _described(
-    path: str, change: str, root: Path, kept: Mapping[str, Mapping[str, Json]], hashed: Collection[str]
-) -> Answer:
-    origin = root / path
+def _described(path: str, change: str, fates: _Fates, config: Config) -> Answer:
+    origin = config.root / path
+    told: dict[str, Json] = {"change": change}
     if origin.is_symlink():
-        return Success(Fragment({"change": change, "link": str(origin.readlink())}))
-    if path in kept:
-        return Success(
-            Fragment({"change": change, **kept[path]}, (Keep(origin, f"{FOLDER}/{path}", "sha256", plain=True),))
-        )
-    facts = file_facts(origin, "sha256" if path in hashed else None)
-    return facts.map(lambda fragment: joined(Fragment({"change": change}), fragment))
+        return Success(Fragment({**told, "link": str(origin.readlink())}))
+    if path in fates.kept:
+        unscanned: dict[str, Json] = {} if path in fates.searched else {"unscanned_from": 0}
+        return Success(Fragment({**told, **unscanned}, (Keep(origin, f"{FOLDER}/{path}", "sha256", plain=True),)))
+    facts = file_facts(origin, "sha256" if path in fates.hashed else None)
+    if path in fates.withheld:
+        return facts.map(partial(_sealed, {**told, "withheld": fates.withheld[path]}, config.vault))
+    return facts.map(lambda fragment: joined(Fragment(told), fragment))
+
+
+def _sealed(told: Mapping[str, Json], vault: Path, fragment: Fragment) -> Fragment:
+    """Return the facts of a file with its hash sealed: from a plain one, a short secret could be guessed."""
+    facts = {**fragment.facts} if isinstance(fragment.facts, Mapping) else {}
+    algorithm, digest = facts.pop("hash_algorithm", None), facts.pop("file_hash", None)
+    seals = (Seal(vault, {str(algorithm): str(digest)}, at=("seal",)),) if digest else ()
+    return Fragment({**told, **facts}, seals)
 
 
 def _fitting(sizes: Mapping[str, int], room: int) -> set[str]:

@@ -89,7 +89,7 @@ class Redaction(NamedTuple):
             return dirty.get(value, value)
         if isinstance(value, Mapping):
             if not _DIGESTS.isdisjoint((place[-1:], place[-2:])):
-                return value
+                return {dirty.get(key, key): digest for key, digest in value.items()}
             return {dirty.get(key, key): self._member(key, part, dirty, place) for key, part in value.items()}
         if isinstance(value, Sequence):
             return self._words(value, dirty, place)

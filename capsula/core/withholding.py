@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from hashlib import sha256
 from itertools import chain
+from zlib import crc32
 
 from capsula import __version__
 from capsula.core.secrets import Finding, Scan, findings, wording
@@ -56,8 +57,8 @@ class Withholding:
         return any(_fits(os.fsdecode(path), glob) for glob in self.source.keep)
 
     def token(self, path: bytes, identity: bytes) -> bytes:
-        """Return what to know a content by, which was judged at this place, or at another where the same rules hold."""
-        return identity + (b"s" if _is_settings(path) else b"c")
+        """Return what to know a content by that was judged at this place: its path was judged with it."""
+        return identity + crc32(path).to_bytes(4)
 
     @property
     def fingerprint(self) -> bytes:

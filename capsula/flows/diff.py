@@ -8,6 +8,7 @@ from typing import NamedTuple
 from capsula.core.config import Config
 from capsula.core.document import Document
 from capsula.core.fault import Json
+from capsula.effects.key import vault_of
 from capsula.flows.capture import CONTEXT
 from capsula.flows.inspect import Inspected, kept, part
 from capsula.flows.monitor import STDERR, STDOUT
@@ -175,6 +176,15 @@ class _Output(NamedTuple):
 
     facts: Json
     kept: Path | None
+    vault: Path | None
+    """Whose key has sealed it, if it was withheld."""
+
+    @property
+    def hash(self) -> tuple[Json, Json]:
+        """How its content was made into what tells it from another, and that."""
+        if seal := part(self.facts, "seal", "sha256"):
+            return f"key of {self.vault}", seal
+        return part(self.facts, "hash_algorithm"), part(self.facts, "file_hash")
 
 
 def _outputs(
@@ -188,7 +198,7 @@ def _files(directory: Path, after: Document) -> dict[str, _Output]:
     """Return the files that are declared or were found; of those that were removed, nothing is left."""
     listed = [facts for key in ("outputs", "files") if isinstance(facts := after.get(key), Mapping)]
     return {
-        name: _Output(facts, kept(directory, facts))
+        name: _Output(facts, kept(directory, facts), vault_of(directory))
         for files in listed
         for name, facts in files.items()
         if part(facts, "change") != "removed"
@@ -199,7 +209,7 @@ def _judged(name: str, there: _Output | None, here: _Output | None, terms: _Term
     if there is None or here is None:
         grade = Grade.EXTRA if there is None else Grade.MISSING
         return Comparison(grade, "file", f"only the {'second' if there is None else 'first'} has it")
-    hashes = [(part(it.facts, "hash_algorithm"), part(it.facts, "file_hash")) for it in (there, here)]
+    hashes = [it.hash for it in (there, here)]
     if hashes[0] == hashes[1] and hashes[0][1]:
         return Comparison(Grade.IDENTICAL, "hash")
     if there.kept and here.kept:

@@ -7,8 +7,10 @@ from pathlib import Path
 from returns.result import Success
 
 from capsula.core.fault import Json
+from capsula.core.fragment import Fragment
 from capsula.effects.key import resealed
 from capsula.flows.inspect import part
+from capsula.reading.digest import file_facts
 
 
 def is_unsealed(path: str, sha256: str, source: Mapping[str, Json], vault: Path) -> bool | None:
@@ -19,6 +21,15 @@ def is_unsealed(path: str, sha256: str, source: Mapping[str, Json], vault: Path)
     name, seal = found
     made = resealed({name: sha256}, vault)
     return made.unwrap()[name] == seal if isinstance(made, Success) else None
+
+
+def is_same(file: Path, facts: Json, vault: Path | None) -> bool | None:
+    """Tell whether a file has the content of the output that was withheld; none if nothing tells."""
+    seal = part(facts, "seal", "sha256")
+    digest = part(file_facts(file, "sha256").value_or(Fragment()).facts, "file_hash")
+    if vault is None or seal is None or not isinstance(digest, str):
+        return None
+    return resealed({"sha256": digest}, vault).map(lambda made: made["sha256"] == seal).value_or(None)
 
 
 def _seals(trees: Mapping[str, Json], around: str = ".") -> Iterator[tuple[str, str, str]]:

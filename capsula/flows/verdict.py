@@ -18,9 +18,10 @@ from capsula.flows.capture import CONTEXT
 from capsula.flows.inspect import Inspected, kept, part
 from capsula.flows.monitor import STDERR, STDOUT, Monitored
 from capsula.flows.run import AFTER, BEFORE
+from capsula.flows.seals import is_same
 from capsula.reproduction.assessment import Context, assessed
 from capsula.reproduction.compare import Digest, Recorded, compared, compared_contents, settled
-from capsula.reproduction.comparison import Comparison, Grade, Tolerance, different
+from capsula.reproduction.comparison import Comparison, Grade, Tolerance, different, unjudged
 from capsula.reproduction.moments import Span, span
 from capsula.reproduction.places import Places, places
 from capsula.reproduction.telling import sentences
@@ -126,6 +127,8 @@ class _Side:
     """Those whose paths differ from side to side, in one order on all."""
     root: Path | None = None
     """Where the files that were not kept still are."""
+    vault: Path | None = None
+    """Whose key tells what is like that which was withheld."""
 
     @cached_property
     def outputs(self) -> Mapping[str, Mapping[str, Json]]:
@@ -173,7 +176,8 @@ class _Side:
 def _recorded(it: Blueprint) -> _Side:
     prefix = part(it.context, "python_packages", "interpreter", "prefix")
     environment = Path(prefix) if isinstance(prefix, str) else None
-    return _Side(it.capsule, it.result, (it.root, Path(it.outermost), environment, it.capsule))
+    vault = it.vault if it.is_own else None
+    return _Side(it.capsule, it.result, (it.root, Path(it.outermost), environment, it.capsule), vault=vault)
 
 
 def _replayed(it: Blueprint, replay: Replay) -> _Side:
@@ -208,9 +212,21 @@ def _settled(name: str, there: _Side, here: Sequence[_Side], tolerance: Toleranc
         return Comparison(Grade.IDENTICAL, "absence") if same else different("absence", told)
     first, *others = here
     return settled(
-        [compared(there.recorded(name), side.file(name), name, tolerance, side.places(there)) for side in here],
+        [_compared(name, there, side, tolerance) for side in here],
         [compared(first.file(name), side.file(name), name, tolerance, side.places(first)) for side in others],
     )
+
+
+def _compared(name: str, there: _Side, here: _Side, tolerance: Tolerance) -> Comparison:
+    file, facts = here.file(name), there.outputs.get(name, {})
+    if file is None or "seal" not in facts:
+        return compared(there.recorded(name), file, name, tolerance, here.places(there))
+    match is_same(file, facts, there.vault):
+        case True:
+            return Comparison(Grade.IDENTICAL, "digest")
+        case False:
+            return different("digest", "has other content than what was withheld")
+    return unjudged("digest", "was withheld, and nothing tells its content")
 
 
 def _stream(log: str, there: _Side, here: Sequence[_Side], tolerance: Tolerance) -> Comparison:

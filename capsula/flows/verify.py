@@ -20,6 +20,7 @@ from capsula.flows.inspect import Inspected, part
 from capsula.flows.patched_source import by_patches
 from capsula.flows.rebased import rebased
 from capsula.flows.run import AFTER, BEFORE
+from capsula.flows.seals import is_same
 from capsula.reading.digest import file_facts
 from capsula.reproduction.assessment import CAUSES, Aspect, Assessment, Context, assessed
 from capsula.reproduction.made import told_otherwise, without_made
@@ -41,7 +42,8 @@ def verified(capsule: Inspected, config: Config, report: Report = silent) -> Res
     contexts = recorded(capsule), _here(found, now, capsule)
     there, here = by_patches(*contexts, capsule.entry.directory, found.effects)
     here = _on_the_same_commit(here, there)
-    before = without_made(here, there, _made(capsule.documents.get(AFTER, {}), config.root))
+    vault = vault_of(capsule.entry.directory)
+    before = without_made(here, there, _made(capsule.documents.get(AFTER, {}), config.root, vault))
     made = told_otherwise(here, before)
     assessment = assessed(_comparable(there), before, CAPTURED)
     return Success(assessment._replace(aspects=tuple(_noted(it, made.get(it.name, ())) for it in assessment.aspects)))
@@ -53,22 +55,24 @@ def _on_the_same_commit(here: Context, there: Context) -> Context:
     return here._replace(facts={**here.facts, "source": rebased(trees, twins, Path(here.root))}) if trees else here
 
 
-def _made(result: Document, root: Path) -> frozenset[str]:
+def _made(result: Document, root: Path, vault: Path | None) -> frozenset[str]:
     """Return the outputs that are still as the run left them, seen from the root."""
     outputs = {**_table(result.get("outputs")), **_table(result.get("files"))}
     return frozenset(
         os.path.normpath(path)
         for path, facts in outputs.items()
-        if path and "\0" not in path and _is_as_left(root / path, _table(facts))
+        if path and "\0" not in path and _is_as_left(root / path, _table(facts), vault)
     )
 
 
-def _is_as_left(file: Path, facts: Mapping[str, Json]) -> bool:
+def _is_as_left(file: Path, facts: Mapping[str, Json], vault: Path | None) -> bool:
     algorithm = _settings(facts).hash
     if facts.get("change") == "removed" or facts.get("moved") is True:
         return not os.path.lexists(file)
     if "link" in facts:
         return file.is_symlink() and str(file.readlink()) == facts["link"]
+    if "seal" in facts:
+        return is_same(file, facts, vault) is True
     if algorithm is None:
         return False
     return part(file_facts(file, algorithm).value_or(Fragment()).facts, "file_hash") == facts.get("file_hash")

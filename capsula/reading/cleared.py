@@ -2,7 +2,7 @@
 
 from capsula.core.withholding import Withholding
 
-_LENGTH = 21
+_LENGTH = 24
 
 
 class Cleared:

@@ -1,5 +1,6 @@
 """Files with secrets, planted wherever Capsula keeps what nobody named, are found in no file of the vault."""
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from tests.canaries import CANARIES
 from tests.inflated import inflated
 from tests.repositories import commit, git, repository, write
-from tests.running import PLAIN, capsula, document, only_capsule
+from tests.running import PLAIN, capsula, capsules, document, only_capsule
 
 TEXTS = {rule: text.format(secret).encode() + b"\n" for rule, (text, secret) in CANARIES.items()}
 SECRETS = {rule: secret.strip().splitlines()[0].encode() for rule, (_, secret) in CANARIES.items()}
@@ -81,6 +82,26 @@ def test_a_withheld_file_is_needed_and_known_again(
     assert done.returncode == status, done.stdout
     if given:
         assert json.loads(done.stdout)["context"]["suspects"] == suspects
+
+
+def test_of_an_output_that_is_withheld_a_seal_tells_whether_it_is_the_same(tmp_path: Path) -> None:
+    program = b"import time\nopen('same.env', 'w').write('1234')\nopen('other.env', 'w').write(str(time.time_ns()))\n"
+    configuration = PLAIN.replace("include-source = false\n", "")
+    root = repository(tmp_path / "root", {"main.py": program, "capsula.toml": configuration.encode()})
+    assert capsula("monitor", sys.executable, "main.py", cwd=root).stderr == ""
+
+    verified = capsula("verify", cwd=root)
+    capsula("monitor", sys.executable, "main.py", cwd=root)
+    compared = capsula("diff", "@1", "@", "--json", cwd=root)
+    replayed = capsula("reproduce", "@1", "--no-rebuild", "--json", cwd=root, XDG_CACHE_HOME=str(tmp_path / "cache"))
+
+    sealed = document(capsules(root)[0], "post-run-info.json")["outputs"]["same.env"]
+    assert ({*sealed}, len(sealed["seal"]["sha256"])) == ({"change", "withheld", "size", "seal"}, 32)
+    assert hashlib.sha256(b"1234").hexdigest().encode() not in inflated(root / "vault")
+    judged = (json.loads(compared.stdout)["results"], json.loads(replayed.stdout)["outputs"])
+    grades = [{name: it["grade"] for name, it in those.items() if name.endswith(".env")} for those in judged]
+    assert grades == [{"other.env": "different", "same.env": "identical"}] * 2
+    assert verified.returncode == 0, verified.stdout
 
 
 def leaked(said: str) -> set[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from capsula.collectors.source import collect
+from capsula.core.config import Config
 from capsula.core.effect import Archive, Remember
 from capsula.core.fragment import graft
 from capsula.core.settings import SourceSettings
@@ -96,10 +97,7 @@ def test_what_is_to_be_kept_is_kept_with_its_secret(top: Path, tmp_path: Path) -
 
 
 def test_what_was_cleared_once_is_not_searched_again(top: Path, tmp_path: Path) -> None:
-    asked = config(top)
-    asked = asked._replace(
-        surroundings=asked.surroundings._replace(environ={"XDG_CACHE_HOME": os.fspath(tmp_path / "c")})
-    )
+    asked = remembering(top, tmp_path / "c")
     before = untouched(top)
 
     kinds = []
@@ -111,6 +109,22 @@ def test_what_was_cleared_once_is_not_searched_again(top: Path, tmp_path: Path) 
     assert untouched(top) == before
 
 
+def test_a_path_that_is_a_secret_is_withheld_though_its_content_was_cleared_elsewhere(
+    top: Path, tmp_path: Path
+) -> None:
+    asked = remembering(top, tmp_path / "c")
+    write(top, {"b.py": b"1\n", "c.py": b"2\n"})
+    captured(asked, tmp_path / "one")
+
+    write(top, {f"{TOKEN.decode()}.py": b"2\n"})
+    fragment = captured(asked, tmp_path / "two")
+
+    assert told(fragment, "withheld") == [
+        {"path": f"{TOKEN.decode()}.py", "reason": "secret: github", "size": 2, "mode": "0644"}
+    ]
+    assert TOKEN not in inflated(tmp_path / "two")
+
+
 def test_what_changed_is_archived_with_what_it_was_judged_by(top: Path) -> None:
     write(top, {"a.py": b"2\n", "c.py": TOKEN})
 
@@ -118,3 +132,9 @@ def test_what_changed_is_archived_with_what_it_was_judged_by(top: Path) -> None:
 
     assert [*archive.contents] == [b"a.py"]
     assert [archive.why(b"a.py", (content,)) for content in (b"2\n", TOKEN)] == [None, "secret: github"]
+
+
+def remembering(top: Path, cache: Path) -> Config:
+    """Return the config of a user with a cache."""
+    asked = config(top)
+    return asked._replace(surroundings=asked.surroundings._replace(environ={"XDG_CACHE_HOME": os.fspath(cache)}))

@@ -29,7 +29,10 @@ def test_a_document_keeps_all_but_its_secrets() -> None:
         "remote": "https://me:hunter2@host/x",
         "odd": "password=hunter2 \udcff",
         "source": {
-            "x": {"seals": {"my.token": "5d41402a"}, "withheld": [{"path": "a", "reason": "secret: private-key"}]}
+            "x": {
+                "seals": {"my.token": "5d41402a", "token=hunter2": "7d793037"},
+                "withheld": [{"path": "a", "reason": "secret: private-key"}],
+            }
         },
         "hunter2 is no secret": [None, True, 1.5, "hunter2"],
     }
@@ -53,6 +56,9 @@ def test_a_document_keeps_all_but_its_secrets() -> None:
         },
         "remote": f"https://me:{mark('hunter2', 'url-password')}@host/x",
         "odd": f"password={mark('hunter2')} \udcff",
+        "source": {
+            "x": {**document["source"]["x"], "seals": {"my.token": "5d41402a", f"token={mark('hunter2')}": "7d793037"}}
+        },
     }
 
 

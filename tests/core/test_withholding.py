@@ -64,14 +64,14 @@ def test_a_file_that_is_to_be_kept_is_kept_whatever_is_in_it() -> None:
     assert whys == [None, "secret: github", "looks like a secret"]
 
 
-def test_what_was_cleared_by_other_rules_or_for_another_kind_of_file_is_judged_again() -> None:
+def test_what_was_cleared_by_other_rules_or_at_another_path_is_judged_again() -> None:
     withholding, other = Withholding(), Withholding(DiscretionSettings({"jwt": False}))
     cleared = Cleared(withholding)
     cleared.add(b"a.py", b"i" * 20)
     remembered = cleared.news or b""
 
     known = [
-        Cleared(it, remembered).holds(path, b"i" * 20) for it in (withholding, other) for path in (b"b.py", b"b.ini")
+        Cleared(it, remembered).holds(path, b"i" * 20) for it in (withholding, other) for path in (b"a.py", b"b.py")
     ]
 
     assert known == [True, False, False, False]
