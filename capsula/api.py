@@ -72,9 +72,10 @@ def collect(config: Config | None = None) -> Fragment:
         config: What to collect; left out: what the configuration here says.
 
     Returns:
-        A fragment: ``facts`` is the tree of ``context.json``; ``faults`` is what could not be learned (each with
-        ``path``, ``kind``, ``message``, ``remedy``); ``effects`` is what a capture would do: commands to run, patches
-        to write, files to copy or to move. What an effect will tell is pending: its ``at`` is the place in ``facts``.
+        A fragment: ``facts`` is the tree of ``context.json``, its secrets marked, so that it may be printed or stored;
+        ``faults`` is what could not be learned (each with ``path``, ``kind``, ``message``, ``remedy``), marked as well;
+        ``effects`` is what a capture would do: commands to run, patches to write, files to copy or to move, which are
+        for this process alone. What an effect will tell is pending: its ``at`` is the place in ``facts``.
 
     Raises:
         CapsulaError: There is no ``config``, and the configuration here has mistakes. A facet never raises.
@@ -85,7 +86,9 @@ def collect(config: Config | None = None) -> Fragment:
         'main'
     """
     config = config or load()
-    return joined(Fragment({}, preparations(config)), looked(config))
+    context = joined(Fragment({}, preparations(config)), looked(config))
+    redaction = Redaction(config.settings.discretion, known_key(config.vault).value_or(None))
+    return context._replace(facts=redaction.json(context.facts))
 
 
 def capture(config: Config | Path | str | None = None, *, strict: bool = False) -> Capsule:

@@ -12,6 +12,7 @@ import pytest
 
 import capsula
 from capsula.core.effect import Keep, Shell
+from capsula.core.redaction import is_redacted
 
 LEAN = """
 [capture]
@@ -105,6 +106,19 @@ def test_collecting_tells_what_a_capture_would_do_and_does_none_of_it(tmp_path: 
     assert isinstance(fragment.facts, dict)
     assert fragment.facts["files"] == {}
     assert fragment.facts.keys() >= {"root_directory", "cwd", "platform", "environment_variables", "git", "files"}
+
+
+def test_what_is_collected_is_marked_as_in_a_capsule(tmp_path: Path) -> None:
+    configured(tmp_path, 'environment-variables = ["API_KEY", "SERVICE"]\n')
+    source = "import json, os, capsula\nos.environ |= {'API_KEY': 'canary', 'SERVICE': 'https://me:canary@host'}\n"
+    source += "seen = [capsula.capture().documents['context.json'], capsula.collect().facts]\n"
+
+    done = run(tmp_path, source + "print(json.dumps([it['environment_variables'] for it in seen]))\n")
+
+    kept, collected = json.loads(done.stdout)
+    assert collected == kept
+    assert [*map(is_redacted, kept.values())] == [True, True]
+    assert "canary" not in done.stdout
 
 
 def test_collecting_works_where_there_is_neither_git_nor_a_configuration(tmp_path: Path) -> None:
