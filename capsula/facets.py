@@ -12,6 +12,7 @@ from returns.result import Failure, Result, Success
 from capsula.core.ask import Ask
 from capsula.core.collector import Asker, Collector
 from capsula.core.config import Config
+from capsula.core.effect import Effect
 from capsula.core.fault import Fault, Json, crash_of
 from capsula.core.fragment import Answer, Fragment
 
@@ -94,11 +95,16 @@ def _are_asks(questions: tuple[object, ...]) -> TypeGuard[tuple[Ask, ...]]:
 def _sound(answer: object) -> Answer:
     """Return the answer if it is one; what a plugin says is checked by no one else."""
     match answer:
-        case Success(Fragment() as fragment) if _is_json(fragment.facts):
+        case Success(Fragment() as fragment) if _is_json(fragment.facts) and _are_effects(fragment.effects):
             return Success(fragment)
         case Failure(Fault() as fault):
             return Failure(fault)
-    return Failure(Fault("malformed", "the facet answered with neither a Fragment of JSON nor a Fault", _REPORT))
+    message = "the facet answered with neither a Fragment of JSON and effects nor a Fault"
+    return Failure(Fault("malformed", message, _REPORT))
+
+
+def _are_effects(values: tuple[object, ...]) -> bool:
+    return all(isinstance(value, Effect) for value in values)
 
 
 def _is_json(value: object) -> TypeGuard[Json]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from capsula import collectors, facets
+from tests.running import PLAIN, capsula, document, faults, files, only_capsule
 
 FACET = """
 from returns.result import Success
@@ -86,6 +87,8 @@ def test_whatever_is_wrong_with_a_facet_costs_only_itself(tmp_path: Path) -> Non
         "plain": "def collect(config): return {'sunny': True}",
         "deep": "import pathlib, returns.result as r, capsula.core.fragment as f\n"
         "def collect(config): return r.Success(f.Fragment({'path': [pathlib.Path('.')]}))",
+        "idler": "import returns.result as r, capsula.core.fragment as f\n"
+        "def collect(config): return r.Success(f.Fragment({}, ('look',)))",
         "honest": "import returns.result as r, capsula.core.fault as f\n"
         "def collect(config): return r.Failure(f.Fault('clouded', 'no sky'))",
     }.items():
@@ -102,6 +105,7 @@ def test_whatever_is_wrong_with_a_facet_costs_only_itself(tmp_path: Path) -> Non
         "wordy",
         "plain",
         "deep",
+        "idler",
         "honest",
         "twice",
         "weather",
@@ -116,11 +120,29 @@ def test_whatever_is_wrong_with_a_facet_costs_only_itself(tmp_path: Path) -> Non
         ("crashing", "crashed", "ZeroDivisionError: division by zero"),
         ("curious", "crashed", "ZeroDivisionError: division by zero"),
         ("wordy", "malformed", "the facet asks what is no Ask with a tuple of words"),
-        ("plain", "malformed", "the facet answered with neither a Fragment of JSON nor a Fault"),
-        ("deep", "malformed", "the facet answered with neither a Fragment of JSON nor a Fault"),
+        ("plain", "malformed", "the facet answered with neither a Fragment of JSON and effects nor a Fault"),
+        ("deep", "malformed", "the facet answered with neither a Fragment of JSON and effects nor a Fault"),
+        ("idler", "malformed", "the facet answered with neither a Fragment of JSON and effects nor a Fault"),
         ("honest", "clouded", "no sky"),
         ("twice", "ambiguous", "several packages bring a facet twice"),
     ]
+
+
+def test_a_facet_whose_effect_crashes_costs_only_its_own_facts(tmp_path: Path) -> None:
+    drawn = "import returns.result as r, capsula.core.fragment as f, capsula.core.effect as e\n"
+    drawn += "def drawing(): yield b'<svg'; raise RuntimeError('no ink')\n"
+    drawn += "write = e.Write((('drawing.svg', e.Source('drawing', drawing)),), at=('drawing',))\n"
+    drawn += "def collect(config): return r.Success(f.Fragment({'ink': 'blue'}, (write,)))\n"
+    installed(tmp_path, "drawn", drawn)
+    (tmp_path / "capsula.toml").write_text(f"{PLAIN}\n[capture.facets.drawn]\n")
+
+    done = capsula("capture", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+
+    told = "capsula: drawn > drawing: RuntimeError: no ink (this is a bug of the facet; please report it)\n"
+    assert (done.returncode, done.stderr) == (0, told)
+    context = document(only_capsule(tmp_path), "context.json")
+    assert (context["drawn"], faults(context)) == ({"ink": "blue"}, [(("drawn", "drawing"), "crashed")])
+    assert files(only_capsule(tmp_path)) == {"context.json"}
 
 
 def installed(site: Path, facet: str, text: str, distribution: str | None = None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from returns.result import Failure, Success
 
 from capsula.core.effect import Archive, Effect, Keep, Remember, Remove, Seal, Share, Shell, Write
-from capsula.core.fault import Fault, Json, KeyPath, fault_of
+from capsula.core.fault import Fault, Json, KeyPath, crash_of, fault_of
 from capsula.core.fragment import Answer, Fragment
 from capsula.effects.files import folders, replaced, written
 from capsula.effects.keep import identity, kept
@@ -21,6 +21,13 @@ def performed(effects: Iterable[Effect], capsule: Path) -> list[tuple[KeyPath, A
 
 
 def _answer(effect: Effect, capsule: Path) -> Answer:
+    try:
+        return _performed(effect, capsule)
+    except Exception as bug:  # what a facet has put into an effect, ours or a plugin's, may raise anything
+        return Failure(crash_of(bug, "this is a bug of the facet; please report it"))
+
+
+def _performed(effect: Effect, capsule: Path) -> Answer:
     match effect:
         case Shell():
             return shell(effect)

@@ -83,7 +83,8 @@ def monitor(
     start = opening.unwrap()
     capsule = start.capsule
     if strict and capsule.faults:
-        ended(start.plan, capsule, Ending(datetime.now().astimezone(), 0.0, "refused", {"exit_code": fact(REFUSED)}))
+        refusal = Ending(datetime.now().astimezone(), 0.0, "refused", {"exit_code": fact(REFUSED)})
+        capsule = _over(capsule, lambda: ended(start.plan, start.capsule, refusal).alt(_alone))
         return Monitored(None, capsule, capsule.faults, perf_counter() - begun)
     report("started", capsule=str(capsule.directory), command=start.command.argv)
     ready = perf_counter()
@@ -91,11 +92,7 @@ def monitor(
     over = perf_counter()
     report("ended", exit_code=outcome.exit_code, run_time=outcome.run_time)
     with undisturbed():
-        closing = _unharmed(lambda: _closed(config, start, outcome))
-    if isinstance(closing, Success):
-        capsule = closing.unwrap()
-    else:
-        capsule = capsule._replace(faults=(*capsule.faults, *closing.failure()))
+        capsule = _over(capsule, lambda: _closed(config, start, outcome))
     return Monitored(outcome, capsule, capsule.faults, ready - begun + perf_counter() - over)
 
 
@@ -117,6 +114,12 @@ def _unharmed(record: Callable[[], Result[T, _Faults]]) -> Result[T, _Faults]:
         return record()
     except Exception as bug:
         return Failure((crash_of(bug, "this is a bug of Capsula; please report it"),))
+
+
+def _over(capsule: Capsule, record: Callable[[], Result[Capsule, _Faults]]) -> Capsule:
+    """Return a capsule whose end was recorded, or, if it could not be, the capsule as it was, and why."""
+    closing = _unharmed(record)
+    return closing.lash(lambda faults: Success(capsule._replace(faults=(*capsule.faults, *faults)))).unwrap()
 
 
 def _begun(
@@ -148,7 +151,7 @@ def _begun(
 def _closed(config: Config, start: _Start, outcome: Outcome) -> Result[Capsule, _Faults]:
     answers = _after(config, start.capsule, outcome)
     ending = Ending(outcome.ended, outcome.run_time, _status(outcome), answers, start.since)
-    return ended(start.plan, _logged(start.capsule, outcome), ending).alt(lambda fault: (fault,))
+    return ended(start.plan, _logged(start.capsule, outcome), ending).alt(_alone)
 
 
 def _context(config: Config, changes: Mapping[str, str], report: Report) -> Fragment:
@@ -236,3 +239,7 @@ def _status(outcome: Outcome) -> str:
     if outcome.signal:
         return "killed"
     return "failed" if outcome.exit_code else "finished"
+
+
+def _alone(fault: Fault) -> _Faults:
+    return (fault,)
