@@ -44,8 +44,11 @@ class Wrapper:
 _AS_ONE_WORD = ("bash", "-c", 'script --quiet --flush --return --command "${*@Q}" /dev/null', "bash")
 """``script`` takes a command in one word."""
 
+_CAPSULA = (sys.executable, "-P", "-m", "capsula", "--quiet", "monitor")
+
 WRAPPERS = (
-    Wrapper("capsula", (sys.executable, "-P", "-m", "capsula", "--quiet", "monitor"), True, ("echo", __version__)),
+    Wrapper("capsula", _CAPSULA, True, ("echo", __version__)),
+    Wrapper("capsula --no-output", (*_CAPSULA, "--no-output"), False, ("echo", __version__)),
     Wrapper(
         "datalad run",
         ("datalad", "-l", "critical", "-f", "disabled", "run", "--explicit", "--"),

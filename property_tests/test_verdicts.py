@@ -248,7 +248,7 @@ def test_only_a_complete_and_good_verdict_reads_like_success(verdict: Verdict) -
     first = lines(verdict)[0]
     comparisons = [*verdict.outputs.values(), *filter(None, (verdict.stdout,))]
     is_success = (
-        bool(comparisons or verdict.ending)
+        bool(comparisons)
         and all(it.judged and it.grade <= Grade.CLOSE for it in comparisons)
         and (verdict.ending is None or verdict.ending.grade is Grade.IDENTICAL)
     )

@@ -12,6 +12,9 @@ from tests.transparency import CASES, Case, seen
 
 CAPSULA = (sys.executable, "-P", "-m", "capsula", "--quiet", "monitor")
 ALL = [case for cases in CASES.values() for case in cases]
+ALONE = (*CAPSULA, "--no-output")
+"""What leaves the streams alone: nothing is between the command and them."""
+OF_SIGNALS = {"SIGTERM to it alone", "SIGTERM to it and its group", "Ctrl-C, and it saves", "Ctrl-Z and fg", "a resize"}
 LITTLE_PATIENCE = 3.0
 """Enough for what does not come."""
 
@@ -36,6 +39,20 @@ def test_nor_can_it_through_two_of_us(tmp_path: Path, name: str) -> None:
 
     bare = seen(case, (), _fresh(tmp_path / "work"))
     wrapped = seen(case, CAPSULA * 2, _fresh(tmp_path / "work"))
+
+    assert wrapped == bare
+
+
+@pytest.mark.parametrize(
+    "case",
+    [case for case in ALL if (case.differs and case.is_of_streams) or case.name in OF_SIGNALS],
+    ids=lambda case: case.name,
+)
+def test_it_can_tell_even_less_where_its_streams_are_left_alone(tmp_path: Path, case: Case) -> None:
+    (tmp_path / "capsula.toml").write_text(PLAIN)
+
+    bare = seen(case, (), _fresh(tmp_path / "work"))
+    wrapped = seen(case, ALONE, _fresh(tmp_path / "work"))
 
     assert wrapped == bare
 

@@ -33,6 +33,8 @@ class Case:
     """What happens at its terminal; none if it is started without one."""
     differs: str = ""
     """What is not as without us, where something is not."""
+    is_of_streams: bool = True
+    """Whether that is for what comes between the command and our streams, and not so where they are left alone."""
 
 
 @frozen
@@ -263,6 +265,7 @@ STARTED: tuple[Case, ...] = (
         ("echo", "here"),
         'mkdir gone; cd gone; rmdir ../gone; "$@"',
         differs="refused, with status 125: no configuration can be looked for",
+        is_of_streams=False,
     ),
     Case("the file mode mask", _sh("umask; : > made; stat -c %a made"), 'umask 027; "$@"; umask'),
     Case("limits", ("cat", "/proc/self/limits"), 'ulimit -n 200 -s 4000 -c 0; ulimit -Sf 1000000; "$@"'),
@@ -277,12 +280,14 @@ STARTED: tuple[Case, ...] = (
         _IGNORED,
         'trap "" PIPE; "$@"',
         differs="Python ignores it itself, before it can be asked: the command is killed by it, as most expect",
+        is_of_streams=False,
     ),
     Case(
         "SIGCHLD that the caller ignores",
         ("grep", "SigIgn", "/proc/self/status"),
         'env --ignore-signal=CHLD "$@"',
         differs="nobody could learn how the command ended: it has the default",
+        is_of_streams=False,
     ),
     Case("process group and session", _python(_GROUP), 'CALLER=$$ "$@"; exit $?'),
     Case("open descriptors", _python(_DESCRIPTORS), 'exec 7</etc/passwd 9>&1 200</etc/passwd; read -u 7; "$@"'),
@@ -295,7 +300,7 @@ INPUT: tuple[Case, ...] = (
     Case("a pipe, of which something is left", _sh("read one; echo $one"), 'printf "1\n2\n3\n" | { "$@"; cat; }'),
     Case("a file from where it stands", _sh("read two; echo $two"), 'seq 9 >f; { read _; "$@"; cat; } < f'),
     Case("nothing", _sh("cat; readlink /proc/self/fd/0"), '"$@" < /dev/null'),
-    Case("a directory", ("cat",), '"$@" < .', differs="no Python program can be started so"),
+    Case("a directory", ("cat",), '"$@" < .', differs="no Python program can be started so", is_of_streams=False),
     Case("a socket", _sh("cat; stat -L -c %F /dev/stdin"), f"{sys.executable} -I -S -c '{_SOCKETS}' \"$@\""),
     *(
         Case(f"descriptors {closed} closed", _sh("for n in 0 1 2; do echo $n >&$n; done 2>/dev/null; exit 3"), caller)
@@ -462,7 +467,7 @@ TERMINAL: tuple[Case, ...] = (
         ("bash", "--norc", "-i"),
         'PS1="> " "$@"',
         steps=(_shows("> "), _typed("exit 5\n")),
-        differs="bash asks standard error for its job control, and has none: `capsula start` is for such",
+        differs="bash asks standard error for its job control, and has none: --no-output is for such",
     ),
     Case("modes that it sets stay", ("stty", "-echo", "-icanon", "min", "3"), '"$@"; stty -a; stty sane', steps=()),
     Case(

@@ -71,6 +71,7 @@ def _account(account: Diff) -> dict[str, Json]:
             {"path": it.path, "change": it.change, "patch": it.patch or None, "why": it.why or None}
             for it in account.source
         ],
+        "unkept": list(account.unkept),
         "results": {name: it.as_facts() for name, it in account.results.items()},
         "cosmetic": [as_facts(difference) for difference in account.assessment.cosmetic],
     }
@@ -85,7 +86,8 @@ def _headline(account: Diff) -> str:
         return f"other results ({', '.join(account.differing)}); {blamed}"
     if not account.results:
         return f"changed: {causes}" if drifted else causes
-    return f"the same results; changed: {causes}" if drifted else f"the same results; {causes}"
+    unjudged = f" ({' and '.join(account.unkept)} not judged)" if account.unkept else ""
+    return f"the same results{unjudged}; {'changed: ' if drifted else ''}{causes}"
 
 
 def _print(account: Diff, console: Console, *, with_patch: bool) -> None:
@@ -95,6 +97,8 @@ def _print(account: Diff, console: Console, *, with_patch: bool) -> None:
     print_aspects(account.assessment.aspects, console, width)
     for name, comparison in account.results.items():
         _print_result(name, comparison, console, width)
+    for name in account.unkept:
+        print_lines(name, "unknown", ["not judged: not kept by both runs"], console, width)
     _print_source(account.source, console, with_patch=with_patch)
 
 

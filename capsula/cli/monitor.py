@@ -7,6 +7,7 @@ from pathlib import Path
 from capsula.cli.capture import account
 from capsula.cli.console import Console, safe
 from capsula.cli.offline import load_offline
+from capsula.core.config import Config
 from capsula.core.naming import memorable
 from capsula.core.strict import conflicts, item_mistakes
 from capsula.effects.process import die_as
@@ -24,6 +25,7 @@ examples:
   capsula monitor python train.py --lr 0.1
   capsula monitor -i training python train.py     keep the files of [monitor.item.training] afterwards
   capsula monitor -- ./-odd-name                  a command whose name begins with a dash
+  capsula monitor --no-output bash                a session at the keyboard, with its job control
   capsula monitor sh -c 'sort data.txt | uniq -c > counts.txt'
 
 All from the first word that is no option is the command's. Capsula prints nothing of its own on standard output, and
@@ -36,6 +38,9 @@ def arguments(parser: ArgumentParser) -> None:
     parser.usage = "capsula monitor [OPTION]... [--] COMMAND [ARGUMENT]..."
     parser.add_argument(
         "-i", "--item", action="append", default=[], metavar="ITEM", help="keep the files of this item; may be repeated"
+    )
+    parser.add_argument(
+        "--no-output", action="store_true", help="leave its streams alone: it has yours, and what it prints is not kept"
     )
     parser.add_argument("--strict", action="store_true", help="do not run the command if not all can be recorded")
     parser.add_argument("--json-file", type=Path, metavar="PATH", help="write an account of the run to a new JSON file")
@@ -58,7 +63,7 @@ def run(options: Namespace, console: Console) -> int:
     if options.json_file and not _is_free(options.json_file, console):
         return MISTAKE
     load_offline()
-    monitored = monitor(config, items, strict=options.strict, report=console.report)
+    monitored = monitor(_wished(config, options), items, strict=options.strict, report=console.report)
     _tell(monitored, console)
     if options.json_file:
         _write(options.json_file, monitored, console)
@@ -66,6 +71,13 @@ def run(options: Namespace, console: Console) -> int:
         console.error("the command was not run, as --strict asks")
         return REFUSED
     return die_as(monitored.outcome)
+
+
+def _wished(config: Config, options: Namespace) -> Config:
+    if not options.no_output:
+        return config
+    settings = config.settings
+    return config._replace(settings=settings._replace(monitor=settings.monitor._replace(keep_output=False)))
 
 
 def _is_free(file: Path, console: Console) -> bool:

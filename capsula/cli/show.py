@@ -12,7 +12,7 @@ from capsula.cli.tables import as_json, lasting, line, ran, shortened, style
 from capsula.core.document import HEADER
 from capsula.core.fault import Fault, Json
 from capsula.flows.capture import CONTEXT
-from capsula.flows.inspect import Inspected, held, inspected, named, part
+from capsula.flows.inspect import Inspected, held, inspected, keeps_output, named, part
 from capsula.flows.run import AFTER, BEFORE
 
 EXAMPLES = """
@@ -103,7 +103,7 @@ def _parts(capsule: Inspected) -> Iterator[tuple[str, Sequence[str]]]:
     yield "cpu", _texts(part(context, "cpu", "brand_raw"))
     yield "records", _bounded([f"{line(name)} = {line(value)}" for name, value in _entries(after.get("records"))])
     for stream in ("stdout", "stderr"):
-        yield stream, [*(f"({it})" for it in _unsearched(part(after, "logs", stream))), *_tail(after.get(stream))]
+        yield stream, _stream(after, stream) if keeps_output(documents) else ["not kept"]
     yield "faults", [line(text) for name in documents for text in _faults(name, documents[name])]
     yield "holds", _held(capsule.entry.directory)
 
@@ -162,6 +162,10 @@ def _python(context: Mapping[str, Json]) -> list[str]:
     count = [f"{len(distributions)} packages"] if isinstance(distributions, Mapping) else []
     told = ", ".join([*_texts(version), *count, *_texts(part(packages, "interpreter", "executable"))])
     return [told] if told else []
+
+
+def _stream(after: Mapping[str, Json], name: str) -> list[str]:
+    return [*(f"({it})" for it in _unsearched(part(after, "logs", name))), *_tail(after.get(name))]
 
 
 def _tail(stream: Json) -> list[str]:

@@ -54,10 +54,13 @@ class Outcome(NamedTuple):
     They are those of the command and of the children it waited for. Linux counts memory from before the program was
     loaded, so ``max_memory`` is never less than what Capsula itself held at that time.
     """
-    merged: bool
-    """Standard output and standard error were one file or pipe, and are kept in order as standard output."""
-    stdout: Logged
-    stderr: Logged
+    merged: bool | None
+    """Standard output and standard error were one file or pipe, and are kept in order as standard output.
+
+    None, as the two are, if they were left alone.
+    """
+    stdout: Logged | None
+    stderr: Logged | None
     faults: tuple[Fault, ...]
     """What of the run was lost; paths are ``stdout`` or ``stderr``, or empty if the command could not be started."""
 

@@ -88,6 +88,8 @@ class MonitorSettings(NamedTuple):
     system and the packages, which are captured once a process) or ``all``."""
     known_hash_seed: bool = True
     """Whether to set PYTHONHASHSEED to a freshly drawn, recorded number where it is unset."""
+    keep_output: bool = True
+    """Whether to keep what a command writes to its streams; if not, it has ours as they are, and nothing in between."""
     output_in_record: int = MIB
     """Bytes of each stream that the record holds as text; the log files hold all of it."""
     find_outputs: bool = True

@@ -39,8 +39,8 @@ def run(
     """Run a command as if it had been started without us: in our process group, with our descriptors, on our terminal.
 
     What it writes reaches our standard output and error as it comes, and the logs, which must not exist yet, with its
-    secrets marked by ``redaction``. A log that cannot be written, or is none, costs a fault and nothing else; one of a
-    stream that shares another's stays empty.
+    secrets marked by ``redaction``. A log that cannot be written costs a fault and nothing else; one of a stream that
+    shares another's stays empty. A stream without a log is left alone: there is nothing between the command and ours.
     Returns when the command ends, whatever it leaves behind. From the main thread, signals are passed on to it.
     """
     with attention() as signals:
@@ -61,9 +61,9 @@ def run(
         started=started,
         ended=ended,
         resources=resources,
-        merged=any(stream.descriptors == (STDOUT, STDERR) for stream in streams),
-        stdout=logged.get("stdout", Logged()),
-        stderr=logged.get("stderr", Logged()),
+        merged=any(stream.descriptors == (STDOUT, STDERR) for stream in streams) if stdout_log and stderr_log else None,
+        stdout=logged.get("stdout", Logged()) if stdout_log else None,
+        stderr=logged.get("stderr", Logged()) if stderr_log else None,
         faults=(*refusal, *unopened, *(fault for stream in streams for fault in stream.faults)),
     )
 

@@ -34,6 +34,7 @@ SOON = 0.001
 
 STDOUT = 1
 STDERR = 2
+_NAMES = {STDOUT: "stdout", STDERR: "stderr"}
 
 
 class Stream:
@@ -181,12 +182,14 @@ def opened(
 ) -> tuple[tuple[Stream, ...], tuple[Fault, ...]]:
     """Open a stream for our standard output and one for our standard error, and their logs, new files of mode 0600.
 
-    One that is closed gets no stream. If both are one file or pipe they share a stream, so that their order is kept.
+    One that is closed gets no stream, nor does one that is to have no log: the command writes to ours. If both are one
+    file or pipe they share a stream, so that their order is kept.
     Where no stream can be opened, for want of descriptors, the command is to write to ours: that costs a fault.
     """
-    laid = _laid()
+    paths = {number: log for number, log in ((STDOUT, stdout_log), (STDERR, stderr_log)) if log is not None}
+    laid = _laid([number for number in paths if is_ours(number)])
     streams = tuple(answer.unwrap() for answer in laid.values() if isinstance(answer, Success))
-    logs = {STDOUT: _new_file(stdout_log), STDERR: _new_file(stderr_log)}
+    logs = {number: _new_file(log) for number, log in paths.items()}
     for stream in streams:
         stream.passage = Passage(redaction)
         match logs.pop(stream.destination):
@@ -249,13 +252,11 @@ def is_ours(descriptor: int) -> bool:
         return False
 
 
-def _laid() -> Mapping[str, Result[Stream, Fault]]:
-    is_open = {STDOUT: is_ours(STDOUT), STDERR: is_ours(STDERR)}
-    if all(is_open.values()) and _are_one_file(STDOUT, STDERR):
-        shared = _stream("stdout", STDOUT, STDERR)
+def _laid(numbers: Sequence[int]) -> Mapping[str, Result[Stream, Fault]]:
+    if len(numbers) == len(_NAMES) and _are_one_file(*numbers):
+        shared = _stream("stdout", *numbers)
         return {"stdout": shared} if isinstance(shared, Success) else {"stdout": shared, "stderr": shared}
-    names = {STDOUT: "stdout", STDERR: "stderr"}
-    return {name: _stream(name, number) for number, name in names.items() if is_open[number]}
+    return {_NAMES[number]: _stream(_NAMES[number], number) for number in numbers}
 
 
 def _stream(name: str, *descriptors: int) -> Result[Stream, Fault]:
@@ -289,9 +290,7 @@ def _pipe() -> tuple[int, int]:
     return outlet, entrance
 
 
-def _new_file(path: Path | None) -> Result[int, Fault]:
-    if path is None:
-        return Failure(Fault("unrecorded", "no log was asked for"))
+def _new_file(path: Path) -> Result[int, Fault]:
     try:
         return Success(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
     except OSError as error:

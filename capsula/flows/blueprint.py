@@ -24,7 +24,7 @@ from capsula.effects.manifest import is_own
 from capsula.effects.restore import holds
 from capsula.flows.capture import CONTEXT
 from capsula.flows.inputs import Input, declared, inputs
-from capsula.flows.inspect import Inspected, part
+from capsula.flows.inspect import Inspected, keeps_output, part
 from capsula.flows.recorded_source import UNRECORDED as UNTRACKED
 from capsula.flows.recorded_source import found_again, recorded_source
 from capsula.flows.run import AFTER, BEFORE
@@ -389,7 +389,8 @@ def _run_step(it: Blueprint, replay: command.Replay, wish: Wish) -> Step:
 
 def _compare_step(it: Blueprint) -> Step:
     names = [*_table(it.result.get("files")), *_table(it.result.get("outputs"))]
-    ending = f"what {it.function} returned or raised" if it.function else "the exit status, stdout"
+    status = "the exit status, stdout" if keeps_output(it.documents) else "the exit status"
+    ending = f"what {it.function} returned or raised" if it.function else status
     files = f" and {_counted(len(names), 'file')}" if names else ""
     return Step(Phase.COMPARE, f"compare {ending}{files}", details=_shortened(names))
 

@@ -10,7 +10,7 @@ from capsula.core.document import Document
 from capsula.core.fault import Json
 from capsula.effects.key import vault_of
 from capsula.flows.capture import CONTEXT
-from capsula.flows.inspect import Inspected, kept, part
+from capsula.flows.inspect import Inspected, keeps_output, kept, part
 from capsula.flows.monitor import STDERR, STDOUT
 from capsula.flows.run import AFTER, BEFORE
 from capsula.flows.source_changes import Side, SourceChange, source_changes
@@ -34,6 +34,8 @@ class Diff(NamedTuple):
     """What went in."""
     results: Mapping[str, Comparison]
     """What came out, by name: the exit status, the streams, and each file; empty without a run on both sides."""
+    unkept: tuple[str, ...]
+    """The streams that cannot be compared: not both runs kept them."""
     source: tuple[SourceChange, ...]
     """The files of the source that changed."""
 
@@ -59,7 +61,8 @@ def diff(one: Inspected, other: Inspected, config: Config) -> Diff:
     changes = source_changes(
         Side(one.entry.directory, there.facts), Side(other.entry.directory, here.facts), config.root
     )
-    return Diff(assessed(there, here), results, changes)
+    is_kept = keeps_output(one.documents) and keeps_output(other.documents)
+    return Diff(assessed(there, here), results, () if is_kept or not results else (OUT, ERR), changes)
 
 
 _STARTED = ("args", "kwargs", "function_name", "items", "command")
@@ -161,6 +164,8 @@ def _change(one: Json, other: Json) -> str:
 def _streams(one: Inspected, other: Inspected, terms: _Terms) -> dict[str, Comparison]:
     """Return how the streams compare, by their logs, or else by the text in the records."""
     found: dict[str, Comparison] = {}
+    if not (keeps_output(one.documents) and keeps_output(other.documents)):
+        return found
     for name, log in ((OUT, STDOUT), (ERR, STDERR)):
         logs = [capsule.entry.directory / log for capsule in (one, other)]
         texts = [part(capsule.documents[AFTER], name) for capsule in (one, other)]

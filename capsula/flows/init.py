@@ -98,6 +98,9 @@ _STARTER = """\
 # Whether to give each run a freshly drawn, recorded PYTHONHASHSEED where none is set.
 #known-hash-seed = true
 
+# Whether to keep what the command writes to its streams; false leaves them alone, as --no-output does.
+#keep-output = true
+
 # Bytes of each output stream that the record repeats; the log files hold all of it.
 #output-in-record = 1048576
 

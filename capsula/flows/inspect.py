@@ -19,7 +19,7 @@ from capsula.core.upgrade import upgraded
 from capsula.effects.surroundings import process, started
 from capsula.effects.vault import OWN
 from capsula.flows.capture import CONTEXT
-from capsula.flows.run import AFTER, BEFORE, OPEN
+from capsula.flows.run import AFTER, BEFORE, KEEP_OUTPUT, OPEN
 
 SHORTEST_ID = 4
 """Hexadecimal digits of an id that may stand for it."""
@@ -111,6 +111,11 @@ def held(directory: Path) -> tuple[str, ...]:
     """Return the paths of all files in a capsule, relative to it and sorted; what cannot be listed is left out."""
     files = (Path(top, name) for top, _, names in os.walk(directory) for name in names)
     return tuple(sorted(os.path.relpath(file, directory) for file in files))
+
+
+def keeps_output(documents: Mapping[str, Document]) -> bool:
+    """Return whether the streams of a run were to be kept; if not, nobody knows what it printed, if anything."""
+    return part(documents, BEFORE, KEEP_OUTPUT) is not False
 
 
 def kept(directory: Path, facts: Json) -> Path | None:

@@ -24,7 +24,7 @@ from capsula.effects.surroundings import stream_kind, umask
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import header, looked, prepared
 from capsula.flows.environment import ID, NAME, changes_recorded, environment_changes, told_of
-from capsula.flows.run import Ending, Run, ended, fact, opened
+from capsula.flows.run import KEEP_OUTPUT, Ending, Run, ended, fact, opened
 
 T = TypeVar("T")
 
@@ -88,7 +88,9 @@ def monitor(
         return Monitored(None, capsule, capsule.faults, perf_counter() - begun)
     report("started", capsule=str(capsule.directory), command=start.command.argv)
     ready = perf_counter()
-    outcome = run(start.command, capsule.directory / STDOUT, capsule.directory / STDERR, capsule.redaction)
+    keeps = config.settings.monitor.keep_output
+    stdout, stderr = (capsule.directory / log if keeps else None for log in (STDOUT, STDERR))
+    outcome = run(start.command, stdout, stderr, capsule.redaction)
     over = perf_counter()
     report("ended", exit_code=outcome.exit_code, run_time=outcome.run_time)
     with undisturbed():
@@ -134,6 +136,7 @@ def _begun(
         "args": fact(list(surroundings.argv)),
         "command": fact(_command(config)),
         "items": fact(list(items)),
+        KEEP_OUTPUT: fact(config.settings.monitor.keep_output),
         "environment_changes": fact(changes_recorded(changes)),
     }
     known = context.faults if context else ()
@@ -189,8 +192,9 @@ def _unrecorded(config: Config, faults: tuple[Fault, ...], begun: float, *, stri
 
 def _logged(capsule: Capsule, outcome: Outcome) -> Capsule:
     """Return the capsule with what is known of the logs in it."""
-    known = {STDOUT: outcome.stdout.log, STDERR: outcome.stderr.log}
-    return capsule._replace(held={**capsule.held, **{name: log for name, log in known.items() if log}})
+    streams = {STDOUT: outcome.stdout, STDERR: outcome.stderr}
+    known = {name: logged.log for name, logged in streams.items() if logged and logged.log}
+    return capsule._replace(held={**capsule.held, **known})
 
 
 def _after(config: Config, capsule: Capsule, outcome: Outcome) -> dict[str, Answer]:
@@ -198,8 +202,8 @@ def _after(config: Config, capsule: Capsule, outcome: Outcome) -> dict[str, Answ
     lost = {fault.path[0]: fault._replace(path=fault.path[1:]) for fault in outcome.faults if fault.path}
     unstarted = next((fault for fault in outcome.faults if not fault.path), None)
     answers: dict[str, Answer] = {
-        "stdout": _text(capsule.directory / STDOUT, limit),
-        "stderr": fact("") if outcome.merged else _text(capsule.directory / STDERR, limit),
+        "stdout": _text(capsule.directory / STDOUT, outcome.stdout, limit),
+        "stderr": fact("") if outcome.merged else _text(capsule.directory / STDERR, outcome.stderr, limit),
         "exit_code": fact(outcome.exit_code),
         "signal": fact(_SIGNALS.get(outcome.signal, str(outcome.signal)) if outcome.signal else None),
         "started": Failure(unstarted) if unstarted else fact(stamp(outcome.started)),
@@ -211,15 +215,19 @@ def _after(config: Config, capsule: Capsule, outcome: Outcome) -> dict[str, Answ
     return {**answers, "logs": Success(gather(logs))}
 
 
-def _log(name: str, logged: Logged, lost: Fault | None) -> Answer:
+def _log(name: str, logged: Logged | None, lost: Fault | None) -> Answer:
     if lost:
         return Failure(lost)
+    if logged is None:
+        return fact({"kept": False})
     more = {"unscanned_from": logged.unscanned_from, "digest": logged.digest}
     return fact({"file": name, "size": logged.size, **{key: told for key, told in more.items() if told is not None}})
 
 
-def _text(log: Path, limit: int) -> Answer:
-    """Return a stream as text: all of it, or its last part with a mark that says so."""
+def _text(log: Path, logged: Logged | None, limit: int) -> Answer:
+    """Return a stream as text: all of it, or its last part with a mark that says so; null if it was left alone."""
+    if logged is None:
+        return fact(None)
     try:
         with open(os.open(log, _READING), "rb") as stream:
             left_out = max(stream.seek(0, SEEK_END) - limit, 0)

@@ -24,7 +24,7 @@ from capsula.effects.surroundings import stream_kind
 from capsula.flows.blueprint import TREE, UNRECORDED, Blueprint, Wish, ordered, sought
 from capsula.flows.environment import HASH_SEED
 from capsula.flows.inputs import Input
-from capsula.flows.inspect import Inspected, capsules, inspected, part
+from capsula.flows.inspect import Inspected, capsules, inspected, keeps_output, part
 from capsula.flows.load import load
 from capsula.flows.monitor import INTERRUPTED, Monitored, Origin, monitor
 from capsula.flows.run import BEFORE
@@ -247,7 +247,10 @@ def _replay(it: Blueprint, wish: Wish, workspace: Workspace, surroundings: Surro
     files = {path: wish for path, wish in settings.capture.files.items() if not wish.move}
     capture = settings.capture._replace(pre_capture_commands=(), files=files)
     own_vault = settings.vault_directory
-    settings = settings._replace(vault_directory=str(it.vault), capture=capture)
+    # On the user's terminal as then, what was left alone is so again; elsewhere its output helps to see what failed.
+    keep_output = keeps_output(it.documents) or not _is_seen_as_then(it)
+    how = settings.monitor._replace(keep_output=keep_output)
+    settings = settings._replace(vault_directory=str(it.vault), capture=capture, monitor=how)
     given = _stdin(it, wish)
     with nullcontext() if _is_seen_as_then(it) else hidden(), fed(given) if given else nullcontext():
         origin = Origin(it.id, it.capsule.name, seed)

@@ -24,6 +24,9 @@ BEFORE = "pre-run-info.json"
 AFTER = "post-run-info.json"
 
 RUNNING = "running"
+KEEP_OUTPUT = "keep_output"
+"""Key of whether the streams of a command are kept."""
+
 OPEN = "open"
 """The status of what no process is bound to: it stays so until somebody finishes it, whatever happens meanwhile."""
 

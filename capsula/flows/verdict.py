@@ -15,7 +15,7 @@ from capsula.core.settings import ItemSettings, Settings
 from capsula.core.upgrade import is_old
 from capsula.flows.blueprint import Blueprint
 from capsula.flows.capture import CONTEXT
-from capsula.flows.inspect import Inspected, kept, part
+from capsula.flows.inspect import Inspected, keeps_output, kept, part
 from capsula.flows.monitor import STDERR, STDOUT, Monitored
 from capsula.flows.run import AFTER, BEFORE
 from capsula.flows.seals import is_same
@@ -61,12 +61,13 @@ def judgement(it: Blueprint, replays: Sequence[Replay], suspects: Sequence[Suspe
 def _judged_runs(it: Blueprint, replays: Sequence[Replay], suspects: Sequence[Suspect]) -> Verdict:
     there = _recorded(it)
     here = [_replayed(it, replay) for replay in replays]
+    is_kept = keeps_output(it.documents)
     statuses = tuple(replay.monitored.outcome.exit_code for replay in replays if replay.monitored.outcome)
     return judged(
         _files(there, here, replays[0].tolerance),
         ending=Ending(_status(it.result.get("exit_code")), statuses),
-        stdout=_stream(STDOUT, there, here, replays[0].tolerance),
-        stderr=_stream(STDERR, there, here, replays[0].tolerance),
+        stdout=_stream(STDOUT, there, here, replays[0].tolerance) if is_kept else None,
+        stderr=_stream(STDERR, there, here, replays[0].tolerance) if is_kept else None,
         suspects=suspects,
     )
 

@@ -41,6 +41,7 @@ class Verdict(NamedTuple):
 
     ending: Ending | None = None
     stdout: Comparison | None = None
+    """None of a function call, and of a command whose output was not kept."""
     stderr: Comparison | None = None
     """For information: it takes no part in the grade."""
     outputs: Mapping[str, Comparison] = {}
@@ -83,8 +84,8 @@ class Verdict(NamedTuple):
 
     @property
     def _is_something_known(self) -> bool:
-        """That a call returned is not what it was made for."""
-        return bool(self._comparisons or (self.ending and self.values is None))
+        """That a call returned, or how a command ended, is not what it was made for."""
+        return bool(self._comparisons)
 
     @property
     def _comparisons(self) -> tuple[Comparison, ...]:
@@ -216,17 +217,24 @@ def _named(verdict: Verdict) -> tuple[tuple[str, Comparison], ...]:
 
 
 def _all_judged(verdict: Verdict) -> str:
-    untold = f"; {_UNRECORDED}" if verdict.values == {} else ""
-    return ", ".join(verdict.judged) + untold + ("" if verdict.outputs else "; no output files known")
+    return "; ".join((", ".join(verdict.judged), *_unjudged(verdict), *(() if verdict.outputs else (_NO_FILES,))))
+
+
+def _unjudged(verdict: Verdict) -> tuple[str, ...]:
+    """Return what was not recorded, and so takes no part in the grade."""
+    if verdict.values is None:
+        return () if verdict.stdout else ("stdout was not kept",)
+    return () if verdict.values else ("what it returned was not recorded",)
 
 
 def _nothing(verdict: Verdict) -> str:
-    if verdict.values is None:
+    if verdict.ending is None:
         return "nothing is known that could be judged"
-    return f"{_UNRECORDED} (include_return_value=True does), and no file is known"
+    remedy = "" if verdict.values is None else " (include_return_value=True does)"
+    return f"{', '.join(_unjudged(verdict))}{remedy}, and no file is known"
 
 
-_UNRECORDED = "what it returned was not recorded"
+_NO_FILES = "no output files known"
 _CALL = ("returned", "raised")
 """How a call ended, by the status that stands for it."""
 

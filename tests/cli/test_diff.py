@@ -42,8 +42,8 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
-def monitored(root: Path, *words: str, **changes: str | None) -> None:
-    done = capsula("monitor", "-i", "it", sys.executable, "main.py", *words, cwd=root, **changes)
+def monitored(root: Path, *words: str, options: tuple[str, ...] = (), **changes: str | None) -> None:
+    done = capsula("monitor", "-i", "it", *options, sys.executable, "main.py", *words, cwd=root, **changes)
     assert done.returncode == 0, done.stderr
 
 
@@ -198,7 +198,9 @@ def test_a_program_can_rely_on_the_keys(project: Path) -> None:
 
     capsule = {"directory", "name", "memorable", "id"}
     aspect = {"aspect", "status", "reasons", "notes", "differences", "summary"}
-    assert set(told) == {"format", "a", "b", "status", "headline", "aspects", "source", "results", "cosmetic"}
+    assert set(told) == {
+        "format", "a", "b", "status", "headline", "aspects", "source", "results", "unkept", "cosmetic"
+    }  # fmt: skip
     assert (told["format"], set(told["a"]), set(told["b"])) == (1, capsule, capsule)
     assert {key for it in told["aspects"] for key in it} == aspect
     assert [set(it) for it in told["source"]] == [{"path", "change", "patch", "why"}]
@@ -264,6 +266,18 @@ def test_results_are_compared_by_what_they_are(project: Path) -> None:
     assert grades(told) == {"out.json": "equivalent"}
     assert drifted(told) == ["source"]
     assert str(told["headline"]).startswith("the same results; changed: source (main.py changed)")
+
+
+def test_streams_that_were_not_kept_are_not_judged(project: Path) -> None:
+    monitored(project, options=("--no-output",))
+
+    told: Any = difference(project)
+    shown = capsula("diff", "@1", "@", cwd=project).stdout
+
+    assert (told["status"], told["unkept"]) == ("same", ["stdout", "stderr"])
+    assert list(told["results"]) == ["exit status", "out.json"]
+    assert str(told["headline"]).startswith("the same results (stdout and stderr not judged); ")
+    assert "stdout       unknown  not judged: not kept by both runs\n" in shown
 
 
 def test_how_a_run_ended_is_a_result(project: Path) -> None:

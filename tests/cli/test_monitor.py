@@ -53,6 +53,35 @@ def test_a_run_leaves_its_three_documents_and_its_output(project: Path) -> None:
     assert len({document["capsula"]["id"] for document in documents}) == 1
 
 
+@pytest.mark.parametrize("way", ["the option", "the setting"])
+def test_streams_that_are_left_alone_are_the_callers_and_said_not_to_be_kept(project: Path, way: str) -> None:
+    if way == "the setting":
+        (project / "capsula.toml").write_text(PLAIN + "[monitor]\nkeep-output = false\n")
+    words = ("--no-output",) if way == "the option" else ()
+    looking = "import os; print(os.fstat(1).st_size, os.lseek(1, 0, 1)); open('made', 'w'); raise SystemExit(3)"
+
+    with (project.parent / "out").open("w+") as out:
+        command = [sys.executable, "-P", "-m", "capsula", "monitor", *words, sys.executable, "-c", looking]
+        done = subprocess.run(command, cwd=project, env=environment(), stdout=out, stderr=subprocess.PIPE, check=False)
+        printed = (out.seek(0), out.read())[1]
+
+    capsule = only_capsule(project)
+    after = document(capsule, "post-run-info.json")
+    assert (done.returncode, printed, done.stderr) == (3, "0 0\n", b"")
+    assert document(capsule, "pre-run-info.json")["keep_output"] is False
+    assert {key: after[key] for key in ("exit_code", "stdout", "stderr", "merged", "logs")} == {
+        "exit_code": 3,
+        "stdout": None,
+        "stderr": None,
+        "merged": None,
+        "logs": {"stdout": {"kept": False}, "stderr": {"kept": False}},
+    }
+    assert (list(after["outputs"]), faults(after), after["resources"]["max_memory"] > 0) == (["made"], [], True)
+    assert not any((capsule / log).exists() for log in ("stdout.log", "stderr.log"))
+    assert capsula("verify", "@", "--integrity", cwd=project).returncode == 0
+    assert "  stdout       not kept\n  stderr       not kept\n" in capsula("show", cwd=project).stdout
+
+
 def test_the_capsule_stands_with_status_running_before_the_command_starts(project: Path) -> None:
     script = "import json, os, sys; print(json.load(open(os.environ['CAPSULA_CAPSULE_DIR'] + '/pre-run-info.json')))"
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.effects.wrapping import Terminal
 from tests.repositories import commit, git, repository
 from tests.running import PATIENCE, capsula, capsules, document, environment, files
 from tests.wheels import environment as build
@@ -633,6 +634,33 @@ def test_what_is_typed_into_a_reproduction_is_no_input_of_the_run(project: Path)
         0,
         "identical: exit status, stdout; no output files known",
     )
+
+
+def test_streams_that_were_not_kept_are_not_judged_and_those_of_the_replay_are_kept(project: Path) -> None:
+    capsule = record(project, "--no-output", sys.executable, "main.py", "argument")
+
+    status, account = reproduced(project, capsule.name)
+
+    (replay,) = map(Path, account["replays"])
+    assert (status, account["verdict"], account["complete"]) == (0, "identical", True)
+    assert (account["judged"], account["stdout"]) == (["exit status", "1 output file"], None)
+    assert (replay / "stdout.log").read_bytes() != b""
+    plan = capsula("reproduce", "--plan", capsule.name, cwd=project, **caching(project)).stdout
+    assert "compare the exit status and 1 file" in plan
+
+
+def test_streams_that_were_left_alone_on_a_terminal_are_so_again_on_one(project: Path) -> None:
+    monitor = [sys.executable, "-P", "-m", "capsula", "--quiet", "monitor", "--no-output", "tty"]
+    recorded = Terminal.of(monitor, cwd=project, env=environment()).ended()
+    (capsule,) = capsules(project)
+
+    reproduce = [sys.executable, "-P", "-m", "capsula", "reproduce", "--no-rebuild", capsule.name]
+    Terminal.of(reproduce, cwd=project, env=environment(**caching(project))).ended()
+
+    replay = capsules(project)[-1]
+    command = document(replay, "pre-run-info.json")
+    assert (recorded, command["keep_output"]) == (0, False)
+    assert document(replay, "post-run-info.json")["stdout"] is None
 
 
 def test_of_what_differs_one_learns_how_to_see_more(project: Path) -> None:

@@ -25,6 +25,8 @@ sys.stdin.readline()
 sys.exit(7)
 """
 
+SHELL = ("bash", "--norc", "--noediting", "-i")
+
 SIGNALS = [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
 ELSEWHERE = "import signal; del signal.sigtimedwait"
 """What makes a platform one that does not tell who sent a signal."""
@@ -355,6 +357,25 @@ def test_who_continues_before_we_have_stopped_is_heard(wrapper: Wrapper) -> None
     process.send_signal(signal.SIGCONT)
 
     assert (_finished(process), wrapper.logs[0]) == (7, bytes(500_000))
+
+
+def test_an_interactive_shell_controls_its_jobs_where_its_streams_are_left_alone(wrapper: Wrapper) -> None:
+    alone = Wrapper(wrapper.directory, stdout_log="None", stderr_log="None")
+    terminal = Terminal.of(["bash", "-c", 'stty noflsh; PS1="> " "$@"', "bash", *alone.argv(*SHELL)])
+
+    terminal.shown_until(b"> ")
+    terminal.type(b"cat\none\n")
+    terminal.shown_until(b"one\r\none\r\n")
+    terminal.type(b"\x1a")
+    stopped = terminal.shown_until(b"cat\r\n> ")
+    terminal.type(b"fg\ntwo\n")
+    terminal.shown_until(b"cat\r\ntwo\r\n")
+    terminal.type(b"\x03")
+    terminal.shown_until(b"> ")
+    terminal.type(b"exit $?\n")
+
+    assert b"Stopped" in stopped
+    assert (terminal.ended(), alone.ending, alone.faults) == (130, (130, None), [])
 
 
 def test_a_run_outside_the_main_thread_is_a_run(wrapper: Wrapper) -> None:

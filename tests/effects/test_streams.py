@@ -155,22 +155,42 @@ def test_a_full_disk_of_the_log_costs_the_log_and_not_the_run(wrapper: Wrapper) 
 
 
 def test_a_writer_that_nobody_takes_bytes_from_is_told(wrapper: Wrapper) -> None:
-    unrecorded = Wrapper(wrapper.directory, stdout_log="None")
+    unrecorded = Wrapper(wrapper.directory, stdout_log="logs / 'nowhere' / 'stdout.log'")
 
     with Path("/dev/full").open("wb") as full:
         ended = unrecorded.run("yes", stdout=full)
 
     assert ended.returncode == -signal.SIGPIPE
-    assert unrecorded.faults == [["stdout", "unrecorded"], ["stdout", "full"]]
+    assert unrecorded.faults == [["stdout", "missing"], ["stdout", "full"]]
 
 
 def test_without_logs_the_run_is_the_same(wrapper: Wrapper) -> None:
-    unrecorded = Wrapper(wrapper.directory, stdout_log="None", stderr_log="logs / 'nowhere' / 'stderr.log'")
+    nowhere = {f"{name}_log": f"logs / 'nowhere' / '{name}.log'" for name in ("stdout", "stderr")}
+    unrecorded = Wrapper(wrapper.directory, **nowhere)
 
     ended = unrecorded.run("sh", "-c", "echo out; echo err >&2; exit 3")
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (3, b"out\n", b"err\n")
-    assert unrecorded.faults == [["stdout", "unrecorded"], ["stderr", "missing"]]
+    assert unrecorded.faults == [["stdout", "missing"], ["stderr", "missing"]]
+
+
+def test_a_stream_that_is_to_have_no_log_is_left_alone(wrapper: Wrapper, tmp_path: Path) -> None:
+    alone = Wrapper(wrapper.directory, stdout_log="None", stderr_log="None")
+    file = tmp_path / "file"
+    script = (
+        "import os; os.write(1, b'long'); os.lseek(1, 0, 0); os.ftruncate(1, 0); os.write(2, os.readlink(b'/dev/fd/1'))"
+    )
+
+    with file.open("wb") as stdout:
+        ended = alone.run(sys.executable, "-c", script, stdout=stdout)
+
+    assert (ended.stderr, file.read_bytes()) == (bytes(file), b"")
+    assert {name: alone.outcome[name] for name in ("merged", "sizes", "faults")} == {
+        "merged": None,
+        "sizes": [None, None],
+        "faults": [],
+    }
+    assert [path.name for path in wrapper.directory.iterdir()] == ["outcome"]
 
 
 def test_a_log_is_a_new_file_for_our_eyes_only(wrapper: Wrapper, tmp_path: Path) -> None:

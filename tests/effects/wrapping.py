@@ -25,7 +25,7 @@ outcome = run(Command(tuple(sys.argv[2:]), {cwd}, dict(os.environ)), {stdout_log
 {after}
 told = {{
     "exit_code": outcome.exit_code, "signal": outcome.signal, "merged": outcome.merged,
-    "sizes": [outcome.stdout.size, outcome.stderr.size],
+    "sizes": [logged and logged.size for logged in (outcome.stdout, outcome.stderr)],
     "faults": [[*fault.path, fault.kind] for fault in outcome.faults],
     # Since the exec alone: what getrusage says starts with the memory of the process that forked this one.
     "peak": int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) * 1024,

@@ -66,11 +66,11 @@ RAISED = Ending(1, (1,))
             1,
         ),
         (
-            judged({"a": SAME, "new\x1b\n": EXTRA}, ending=WELL, suspects=[]),
+            judged({"a": SAME, "new\x1b\n": EXTRA}, ending=WELL, stdout=SAME, suspects=[]),
             [
                 "extra: new\\x1b\\n",
                 "  new\\x1b\\n: extra (absence): the recorded run did not write it",
-                "judged: exit status, 2 output files",
+                "judged: exit status, stdout, 2 output files",
                 "context: exact",
             ],
             1,
@@ -110,35 +110,35 @@ RAISED = Ending(1, (1,))
             3,
         ),
         (
-            judged({"a": EXTRA, "b": MISSING, "c": CHANGED}, suspects=[]),
+            judged({"a": EXTRA, "b": MISSING, "c": CHANGED}, stdout=SAME, suspects=[]),
             [
                 "missing: b",
                 "  b: missing (absence): the replay did not write it",
                 "  a: extra (absence): the recorded run did not write it",
                 f"  c: {CHANGED_TOLD}",
-                "judged: 3 output files",
+                "judged: stdout, 3 output files",
                 "context: exact",
             ],
             1,
         ),
         (
-            judged({"a": SAME, "b.h5": UNKNOWN, "c": VOLATILE}, ending=WELL, suspects=[]),
+            judged({"a": SAME, "b.h5": UNKNOWN, "c": VOLATILE}, ending=WELL, stdout=SAME, suspects=[]),
             [
                 "incomplete: b.h5",
                 "  b.h5: not judged (hash): its bytes differ, and of the recorded ones only their hash is known",
                 "  c: nondeterministic (text): the replays differ among themselves: line 1 differs",
-                "judged: exit status, 2 output files",
+                "judged: exit status, stdout, 2 output files",
                 "context: exact",
             ],
             1,
         ),
         (
-            judged({"b.h5": UNKNOWN, "c": CHANGED}, suspects=[]),
+            judged({"b.h5": UNKNOWN, "c": CHANGED}, stdout=SAME, suspects=[]),
             [
                 "different: c",
                 "  b.h5: not judged (hash): its bytes differ, and of the recorded ones only their hash is known",
                 f"  c: {CHANGED_TOLD}",
-                "judged: 1 output file",
+                "judged: stdout, 1 output file",
                 "context: exact",
             ],
             1,
@@ -163,12 +163,12 @@ RAISED = Ending(1, (1,))
             1,
         ),
         (
-            judged({"a": CHANGED}, ending=Ending(None, (3,)), suspects=[]),
+            judged({"a": CHANGED}, ending=Ending(None, (3,)), stdout=SAME, suspects=[]),
             [
                 "different: a",
                 "  exit status: not judged: the capsule does not say how the run ended",
                 f"  a: {CHANGED_TOLD}",
-                "judged: 1 output file",
+                "judged: stdout, 1 output file",
                 "context: exact",
             ],
             1,
@@ -177,6 +177,20 @@ RAISED = Ending(1, (1,))
             blocked(["data/in.csv is not there", "MY_ENV is not set"], [Suspect("inputs")]),
             ["blocked: data/in.csv is not there; MY_ENV is not set", "context: drifted: inputs"],
             4,
+        ),
+        (
+            judged({"a": SAME}, ending=WELL, suspects=[]),
+            ["identical: exit status, 1 output file; stdout was not kept", "context: exact"],
+            0,
+        ),
+        (
+            judged({}, ending=WELL, suspects=[]),
+            [
+                "incomplete: stdout was not kept, and no file is known",
+                "judged: exit status; stdout was not kept; no output files known",
+                "context: exact",
+            ],
+            1,
         ),
         (judged({}), ["incomplete: nothing is known that could be judged", "context: not compared"], 1),
     ],
@@ -187,7 +201,7 @@ def test_a_verdict_is_told_in_a_few_lines_the_worst_first(verdict: Verdict, told
 
 
 def test_of_many_bad_outputs_some_are_named() -> None:
-    verdict = judged({f"{number:02}": MISSING for number in range(25)}, suspects=[])
+    verdict = judged({f"{number:02}": MISSING for number in range(25)}, stdout=SAME, suspects=[])
 
     told = lines(verdict)
 
@@ -195,7 +209,7 @@ def test_of_many_bad_outputs_some_are_named() -> None:
     assert told[10:] == (
         "  09: missing (absence): the replay did not write it",
         "  and 15 more",
-        "judged: 25 output files",
+        "judged: stdout, 25 output files",
         "context: exact",
     )
 
