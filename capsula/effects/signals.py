@@ -1,7 +1,8 @@
 """Signals: what reaches us alone is passed on to the command, once; what it got by itself is not repeated.
 
 Control-C, hangup and resize reach the whole process group, and so the command, which is left in ours. Control-Z, too:
-whether to stop is for the command to say, and we follow when what it wrote until then is shown.
+whether to stop is for the command to say, and we follow when what it wrote until then is shown. A command that has made
+a group of its own, as an interactive shell does, gets there what ours got, and the terminal back when it goes on.
 """
 
 import os
@@ -13,6 +14,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+from capsula.effects.terminals import bring_to_foreground, foreground
 
 if TYPE_CHECKING:
     from resource import struct_rusage
@@ -33,6 +36,8 @@ OWN: Signals = frozenset(
 FROM_TERMINALS: Signals = frozenset({signal.SIGINT, signal.SIGQUIT, signal.SIGWINCH})
 OF_JOBS: Signals = frozenset({signal.SIGTSTP, signal.SIGCONT})
 """What is passed on where it can be held back, too: we are not to stop before the command did."""
+OF_GROUPS: Signals = FROM_TERMINALS | OF_JOBS | {signal.SIGHUP}
+"""What the kernel sends to groups, and not to us for what we did."""
 PASSED_ON: Signals = frozenset(signal.valid_signals()) - OWN - OF_JOBS
 
 LOOK_AGAIN = 1.0
@@ -114,7 +119,7 @@ class _Held:
                 self._pass_on(told, pid, resize)
             changed, status, used = os.wait4(pid, os.WNOHANG | os.WUNTRACED)
             if changed and os.WIFSTOPPED(status):
-                self._follow(os.WSTOPSIG(status), settle)
+                self._follow(os.WSTOPSIG(status), pid, settle)
             elif changed:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_JOBS - self.mask)  # nobody is left to follow
                 return status, used
@@ -122,29 +127,36 @@ class _Held:
     def is_interrupted(self) -> bool:
         return bool(signal.sigpending() & ENDING)
 
-    def _follow(self, number: int, settle: Callable[[], None]) -> None:
+    def _follow(self, number: int, pid: int, settle: Callable[[], None]) -> None:
         """Stop as the command did, so that its shell learns of it, unless somebody stopped just that one."""
         is_to_stop = self.is_to_stop or signal.SIGTSTP in signal.sigpending()
-        if number == signal.SIGTSTP or is_to_stop:
+        had_terminal = _leads_a_group(pid) and foreground() == pid
+        if number == signal.SIGTSTP or is_to_stop or had_terminal:
             settle()
             if signal.SIGCONT not in signal.sigpending():
                 signal.raise_signal(number)
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})  # here we stop
                 signal.pthread_sigmask(signal.SIG_BLOCK, self.held)
+                if had_terminal and foreground() == os.getpgrp():
+                    bring_to_foreground(pid)
 
     def _pass_on(self, told: signal.struct_siginfo, pid: int, resize: Callable[[], bool]) -> None:
         if told.si_signo in OF_JOBS:
             self.is_to_stop = told.si_signo == signal.SIGTSTP
         if told.si_signo == signal.SIGWINCH and resize():
             os.kill(0, signal.SIGWINCH)  # whoever of the group was quicker than us saw the old size
-        elif not self._reached(told, pid):
-            _send(pid, told.si_signo)
+        elif told.si_pid not in {pid, os.getpid()}:
+            is_of_group = self._is_of_group(told)
+            if not is_of_group:
+                _send(pid, told.si_signo)
+            elif _leads_a_group(pid) and (told.si_code <= 0 or told.si_signo in OF_GROUPS):
+                _send(-pid, told.si_signo)
 
-    def _reached(self, told: signal.struct_siginfo, pid: int) -> bool:
-        """Return whether the command got the signal too: from the kernel, from itself, or as one of our group."""
+    def _is_of_group(self, told: signal.struct_siginfo) -> bool:
+        """Return whether all of our group got the signal, or we by our own doing; if not, it was meant for us alone."""
         if told.si_signo == signal.SIGALRM and told.si_code > 0:
             return False  # who sets an alarm and then executes us means the command, and only we have it
-        return told.si_code > 0 or told.si_pid in {pid, os.getpid()} or self.canary.got(told.si_signo)
+        return told.si_code > 0 or self.canary.got(told.si_signo)
 
 
 @contextmanager
@@ -258,6 +270,11 @@ def _handled() -> Iterator[Attention]:
 
 def _mask() -> frozenset[int]:
     return frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+def _leads_a_group(pid: int) -> bool:
+    """Return whether the command, which has not been waited for, is in ours no longer."""
+    return os.getpgid(pid) == pid
 
 
 def _send(pid: int, number: int) -> None:

@@ -9,7 +9,8 @@ import os
 import struct
 import sys
 import termios
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from time import sleep
 from typing import TypeAlias
 
@@ -153,6 +154,28 @@ def modes_of(terminal: int) -> Modes:
     """Return the modes of a terminal; raise ``termios.error`` if it is gone."""
     *numbers, characters = termios.tcgetattr(terminal)
     return (*numbers, *(one if isinstance(one, int) else ord(one) for one in characters))
+
+
+def foreground() -> int | None:
+    """Return the process group that the keys of our terminal are for; None without a terminal."""
+    with suppress(OSError), _controlling() as terminal:
+        return os.tcgetpgrp(terminal)
+    return None
+
+
+def bring_to_foreground(group: int) -> None:
+    """Let the keys of our terminal be for a process group; ours is the one that has them."""
+    with suppress(OSError), _controlling() as terminal:
+        os.tcsetpgrp(terminal, group)
+
+
+@contextmanager
+def _controlling() -> Iterator[int]:
+    terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    try:
+        yield terminal
+    finally:
+        os.close(terminal)
 
 
 def _set(terminal: int, modes: Modes) -> None:

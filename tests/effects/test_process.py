@@ -25,6 +25,15 @@ sys.stdin.readline()
 sys.exit(7)
 """
 
+APART = """
+import os, signal
+os.setpgid(0, 0)
+signal.signal(signal.SIGINT, lambda *_: os.write(1, b"got 2"))
+signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
+os.write(1, b"ready")
+while True:
+    signal.pause()
+"""
 SHELL = ("bash", "--norc", "--noediting", "-i")
 
 SIGNALS = [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
@@ -376,6 +385,35 @@ def test_an_interactive_shell_controls_its_jobs_where_its_streams_are_left_alone
 
     assert b"Stopped" in stopped
     assert (terminal.ended(), alone.ending, alone.faults) == (130, (130, None), [])
+
+
+def test_a_shell_that_is_suspended_stops_us_and_has_the_terminal_when_it_goes_on(wrapper: Wrapper) -> None:
+    alone = Wrapper(wrapper.directory, stdout_log="None", stderr_log="None")
+    caller = 'stty -echo noflsh; set -m; PS1="> " "$@"; echo stopped; read go; fg; echo "ended $?"'
+    terminal = Terminal.of(["bash", "-c", caller, "bash", *alone.argv(*SHELL)])
+
+    terminal.shown_until(b"> ")
+    terminal.type(b"suspend\n")
+    terminal.shown_until(b"stopped\r\n")
+    terminal.type(b"go\ncat\none\n")
+    terminal.shown_until(b"one\r\n")
+    terminal.type(b"\x03")
+    terminal.shown_until(b"> ")
+    terminal.type(b"exit $?\n")
+    terminal.shown_until(b"ended 130")
+
+    assert (terminal.ended(), alone.ending, alone.faults) == (0, (130, None), [])
+
+
+def test_a_command_in_a_group_of_its_own_gets_what_ours_got(wrapper: Wrapper) -> None:
+    terminal = Terminal.of(wrapper.argv(sys.executable, "-c", APART))
+
+    terminal.shown_until(b"ready")
+    terminal.type(b"\x03")
+    terminal.shown_until(b"got 2")
+    os.killpg(terminal.process.pid, signal.SIGTERM)
+
+    assert (terminal.ended(), wrapper.ending) == (7, (7, None))
 
 
 def test_a_run_outside_the_main_thread_is_a_run(wrapper: Wrapper) -> None:
