@@ -231,6 +231,8 @@ COMPARISONS = st.builds(
     st.sampled_from([it for it in Grade if it not in (Grade.INCOMPLETE, Grade.FAILED, Grade.BLOCKED)]),
     st.just("bytes"),
     st.text(),
+    st.none(),
+    st.none(),
     judged=st.booleans(),
 )
 ENDINGS = st.none() | st.builds(Ending, st.integers(0, 2), st.tuples(st.integers(0, 2)))
