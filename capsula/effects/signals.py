@@ -122,6 +122,8 @@ class _Held:
                 self._follow(os.WSTOPSIG(status), pid, settle)
             elif changed:
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_JOBS - self.mask)  # nobody is left to follow
+                if foreground() == pid:  # it could not give the terminal back, and we would stop when we write there
+                    bring_to_foreground(os.getpgrp())
                 return status, used
 
     def is_interrupted(self) -> bool:

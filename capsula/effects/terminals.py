@@ -6,6 +6,7 @@ for who reads them where they write, as a pager does.
 
 import fcntl
 import os
+import signal
 import struct
 import sys
 import termios
@@ -164,9 +165,11 @@ def foreground() -> int | None:
 
 
 def bring_to_foreground(group: int) -> None:
-    """Let the keys of our terminal be for a process group; ours is the one that has them."""
+    """Let the keys of our terminal be for a process group, whoever has them now."""
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTTOU})  # what stops who is not in the foreground
     with suppress(OSError), _controlling() as terminal:
         os.tcsetpgrp(terminal, group)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @contextmanager

@@ -405,6 +405,18 @@ def test_a_shell_that_is_suspended_stops_us_and_has_the_terminal_when_it_goes_on
     assert (terminal.ended(), alone.ending, alone.faults) == (0, (130, None), [])
 
 
+def test_a_shell_that_is_killed_leaves_us_the_terminal(wrapper: Wrapper) -> None:
+    alone = Wrapper(wrapper.directory, after="os.write(2, b'closing')", stdout_log="None", stderr_log="None")
+    caller = 'stty tostop; set -m; PS1="> " "$@"; echo "ended $?"'
+    terminal = Terminal.of(["bash", "-c", caller, "bash", *alone.argv(*SHELL)])
+
+    terminal.shown_until(b"> ")
+    terminal.type(b"kill -9 $$\n")
+    terminal.shown_until(b"ended 137")
+
+    assert (terminal.ended(), alone.ending, alone.faults) == (0, (137, 9), [])
+
+
 def test_a_command_in_a_group_of_its_own_gets_what_ours_got(wrapper: Wrapper) -> None:
     terminal = Terminal.of(wrapper.argv(sys.executable, "-c", APART))
 
