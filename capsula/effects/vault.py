@@ -169,12 +169,11 @@ def _up_to(vault: Path, folder: Path) -> Iterator[Path]:
 
 
 def _names(capsule: Path) -> Iterator[Path]:
-    """Yield the names that may be free; the first is, unless another process is faster.
+    """Yield the names that may be free.
 
-    It is found by halves: of a function that is called a thousand times a second, no call asks for each name before.
+    The first number is found by halves: of a function that is called a thousand times a second, no call asks for each.
     """
-    if not os.path.lexists(capsule):
-        yield capsule
+    yield capsule
     names = f"{capsule}_"
     beyond = next(number for number in map((2).__pow__, count(1)) if not os.path.lexists(f"{names}{number}"))
     first = bisect_left(range(beyond), True, 2, key=lambda number: not os.path.lexists(f"{names}{number}"))

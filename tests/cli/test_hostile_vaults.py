@@ -57,6 +57,19 @@ def has_a_planted_folder(vault: Path) -> None:
     os.lchown(vault / ".capsula", STRANGER, STRANGER)
 
 
+def leads_to_anothers(vault: Path) -> None:
+    (vault.parent / "elsewhere").mkdir()
+    os.chown(vault.parent / "elsewhere", STRANGER, STRANGER)
+    vault.symlink_to("elsewhere")
+
+
+def has_a_folder_that_leads_to_anothers(vault: Path) -> None:
+    vault.mkdir()
+    (vault.parent / "elsewhere").mkdir()
+    os.chown(vault.parent / "elsewhere", STRANGER, STRANGER)
+    (vault / ".capsula").symlink_to("../elsewhere")
+
+
 FLAWS: Mapping[Callable[[Path], None], str] = {
     is_a_file: "the vault {} cannot be written: File exists (set vault-directory to a place that can be)",
     leads_nowhere: "the vault {} cannot be written: File exists (set vault-directory to a place that can be)",
@@ -64,8 +77,10 @@ FLAWS: Mapping[Callable[[Path], None], str] = {
     belongs_to_another: "nothing is put into the vault {0}: {0} belongs to another user",
     is_a_link_of_another: "nothing is put into the vault {0}: {0} belongs to another user",
     has_a_planted_folder: "nothing is put into the vault {0}: {0}/.capsula belongs to another user",
+    leads_to_anothers: "nothing is put into the vault {0}: {0} belongs to another user",
+    has_a_folder_that_leads_to_anothers: "nothing is put into the vault {0}: {0}/.capsula belongs to another user",
 }
-NEED_ROOT = {belongs_to_another, is_a_link_of_another, has_a_planted_folder}
+NEED_ROOT = {*FLAWS} - {is_a_file, leads_nowhere, is_open_to_all}
 
 
 @pytest.mark.parametrize(

@@ -346,6 +346,28 @@ def test_a_signal_that_comes_after_the_commands_end_costs_no_record(project: Pat
     assert document(only_capsule(project), "post-run-info.json")["capsula"]["status"] == "failed"
 
 
+def test_a_signal_that_comes_with_the_last_output_costs_no_record(project: Path) -> None:
+    late = "(while kill -0 $$; do :; done 2>/dev/null; kill -TERM $PPID; sleep 1)"
+
+    done = capsula("monitor", "sh", "-c", f"{late} & exit 7", cwd=project)
+
+    assert done.returncode == 7
+    assert document(only_capsule(project), "post-run-info.json")["capsula"]["status"] == "failed"
+
+
+def test_a_record_without_end_can_be_broken_off(project: Path) -> None:
+    configure(project, '[monitor.item.big.files]\n"big" = { hash = "sha256" }\n')
+    late = "(while kill -0 $$; do :; done; sleep 0.2; kill -QUIT $PPID)"
+    command = f"ulimit -c 0; truncate -s 100G big; {late} >late 2>&1 & exit 7"
+
+    done = behind(
+        ("sh", "-c", 'ulimit -c 0; exec "$@"', "sh"), "monitor", "-i", "big", "sh", "-c", command, cwd=project
+    )
+
+    assert (done.returncode, done.stderr) == (-signal.SIGQUIT, "")
+    assert not (only_capsule(project) / "post-run-info.json").exists()
+
+
 @pytest.mark.parametrize("other", ["mkfifo", "mkdir", "ln -s /dev/zero"])
 def test_a_log_that_the_command_replaces_is_lost_and_never_waited_for(project: Path, other: str) -> None:
     log = '"$CAPSULA_CAPSULE_DIR/stdout.log"'

@@ -219,12 +219,16 @@ def test_the_command_has_the_signal_mask_and_dispositions_of_its_caller(wrapper:
     assert _masks(ended.stdout) == _masks(bare.stdout)
 
 
-def test_a_caller_that_ignores_its_children_still_learns_the_end(wrapper: Wrapper) -> None:
-    ended = wrapper.run(
+def test_a_caller_that_ignores_its_children_still_learns_the_end_and_ignores_them_again(wrapper: Wrapper) -> None:
+    ignoring = Wrapper(
+        wrapper.directory, after="import signal; assert signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN"
+    )
+
+    ended = ignoring.run(
         "sh", "-c", "exit 3", preexec_fn=lambda: _set(signal.SIGCHLD, signal.SIG_IGN), restore_signals=False
     )
 
-    assert (ended.returncode, wrapper.ending) == (3, (3, None))
+    assert (ended.returncode, ignoring.ending) == (3, (3, None))
 
 
 def test_the_command_is_in_our_group_and_session(wrapper: Wrapper) -> None:
@@ -426,6 +430,18 @@ def test_a_command_in_a_group_of_its_own_gets_what_ours_got(wrapper: Wrapper) ->
     os.killpg(terminal.process.pid, signal.SIGTERM)
 
     assert (terminal.ended(), wrapper.ending) == (7, (7, None))
+
+
+def test_once_the_command_has_ended_control_z_stops_us(wrapper: Wrapper, tmp_path: Path) -> None:
+    writing = ("sh", "-c", f"head -c 500000 /dev/zero; : > '{tmp_path}/over'; exit 7")
+    process = wrapper.start(*writing, process_group=0)  # which waits until somebody takes the output
+    _await(lambda: (tmp_path / "over").exists() and len(_children(process.pid)) == 1)
+
+    process.send_signal(signal.SIGTSTP)
+    _await(lambda: ") T " in Path(f"/proc/{process.pid}/stat").read_text())
+    process.send_signal(signal.SIGCONT)
+
+    assert (_finished(process), wrapper.logs[0]) == (7, bytes(500_000))
 
 
 def test_a_run_outside_the_main_thread_is_a_run(wrapper: Wrapper) -> None:

@@ -1,12 +1,14 @@
 """The vault: capsules appear in it whole, each under a name of its own, or not at all."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import sleep
 
 import pytest
 from returns.result import Failure, Success
@@ -221,3 +223,58 @@ def test_what_a_killed_process_left_half_built_is_swept_after_a_while(tmp_path: 
     building(vault, "c" * 32)
 
     assert (recent, left.exists(), mine.is_dir()) == (True, False, True)
+
+
+def test_what_is_half_built_is_left_to_another_host_and_to_who_lives(tmp_path: Path) -> None:
+    mine = building(tmp_path, "b" * 32).unwrap()
+    host, boot, pid, start, identity = mine.name.split("-")
+    names = {
+        "of this process": mine.name,
+        "of another host": f"{'0' * 8}-{boot}-{pid}-0-{identity}",
+        "of before the machine was started again": f"{host}-{'0' * 8}-{pid}-{start}-{identity}",
+        "of a process that had the same number": f"{host}-{boot}-{pid}-0-{identity}",
+        "of nobody that is known": "folder",
+    }
+    for name in names.values():
+        mine.with_name(name).mkdir(exist_ok=True)
+        os.utime(mine.with_name(name), (0, 0))
+
+    building(tmp_path, "c" * 32)
+
+    left = {what for what, name in names.items() if mine.with_name(name).exists()}
+    assert left == {"of this process", "of another host", "of nobody that is known"}
+
+
+def test_a_vault_where_nobody_removes_what_is_anothers_is_one(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+
+    assert isinstance(building(tmp_path, "id"), Success)
+
+
+PUBLISHED = """
+import sys
+from datetime import datetime
+from pathlib import Path
+from capsula.effects.vault import published
+aside, vault, moment = sys.argv[1:]
+print(published(Path(aside), Path(vault), "a", datetime.fromisoformat(moment), "fast").unwrap())
+"""
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs: strace")
+def test_who_is_slower_gets_the_next_name(tmp_path: Path) -> None:
+    vault, trace = tmp_path / "vault", tmp_path / "trace"
+    slow, fast = built(vault, "slow"), built(vault, "fast")
+    slowly = ("strace", "-qq", "-o", str(trace), "-e", "trace=rename", "-e", "inject=rename:delay_enter=1000000")
+
+    argv = [*slowly, sys.executable, "-c", PUBLISHED, str(slow), str(vault), MOMENT.isoformat()]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as slower:
+        while not (trace.exists() and "rename(" in trace.read_text()) and slower.poll() is None:
+            sleep(0.005)
+        first = published(fast, vault, "a", MOMENT, "fast")
+        second, trouble = slower.communicate(timeout=60)
+
+    if "ptrace" in trouble.lower():
+        pytest.skip("needs: strace")
+    assert (first, second, trouble) == (Success(vault / "a"), f"{vault}/a_2\n", "")
+    assert [(vault / name / "context.json").read_text() for name in ("a", "a_2")] == ["fast", "slow"]
