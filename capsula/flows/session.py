@@ -17,6 +17,7 @@ from capsula.core.fragment import Answer, Fragment, joined
 from capsula.core.report import Report, silent
 from capsula.core.settings import Durability
 from capsula.core.strict import conflicts, item_mistakes
+from capsula.effects.claim import claimed
 from capsula.effects.surroundings import boot_id
 from capsula.flows.capsule import Capsule, reopened
 from capsula.flows.capture import header, looked, prepared
@@ -63,6 +64,13 @@ def finished(config: Config, entry: Entry, status: str) -> Result[Capsule, tuple
 
     The failures are mistakes, of kind ``mistake``; or why its end could not be recorded: it is open as before.
     """
+    with claimed(entry.directory / BEFORE) as is_ours:
+        if is_ours:
+            return _finished(config, entry, status)
+    return Failure((Fault("mistake", f"{entry.name} is being finished by another process"),))
+
+
+def _finished(config: Config, entry: Entry, status: str) -> Result[Capsule, tuple[Fault, ...]]:
     capsule = inspected(entry)
     before = capsule.documents.get(BEFORE, {})
     items = _words(before.get("items"))

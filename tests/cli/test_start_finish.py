@@ -1,12 +1,14 @@
 """``capsula start`` and ``capsula finish``: a capsule around what is no command."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.running import PLAIN, capsula, capsules, document, files, only_capsule
+from capsula.effects.claim import claimed
+from tests.running import PLAIN, capsula, capsules, document, faults, files, only_capsule
 
 ITEM = '[monitor.item.it.files]\nresult = { hash = "sha256", move = true }\n'
 IDENTIFIER = 32
@@ -90,6 +92,22 @@ def test_what_is_not_open_cannot_be_finished(root: Path) -> None:
     assert (none.returncode, twice.returncode) == (2, 2)
     assert none.stderr == f"capsula: no capsule in {root / 'vault'} is open (capsula start opens one)\n"
     assert twice.stderr == f"capsula: {name} is not open: it is finished\n"
+
+
+def test_of_two_that_finish_at_once_one_does(root: Path) -> None:
+    capsula("start", "-i", "it", cwd=root)
+    name = only_capsule(root).name
+    (root / "result").write_text("2")
+
+    with claimed(only_capsule(root) / "pre-run-info.json"):
+        second = capsula("finish", name, cwd=root)
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda _: capsula("finish", name, cwd=root), range(4)))
+
+    assert (second.returncode, second.stderr) == (2, f"capsula: {name} is being finished by another process\n")
+    assert sorted(it.returncode for it in done) == [0, 2, 2, 2]
+    assert (only_capsule(root) / "result").read_text() == "2"
+    assert faults(document(only_capsule(root), "post-run-info.json")) == []
 
 
 def test_a_shell_that_knows_of_the_capsule_records_into_it(root: Path) -> None:
