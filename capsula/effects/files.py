@@ -9,6 +9,8 @@ from errno import EINVAL, ENOSYS, ENOTSUP
 from itertools import takewhile
 from pathlib import Path
 
+from capsula.core.fault import Fault, fault_of
+
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 
@@ -60,16 +62,29 @@ def removed_unless_whole(file: Path) -> Iterator[None]:
         raise
 
 
-def replaced(file: Path, text: bytes, aside: Path, *, durable: bool) -> None:
-    """Put a file in its place by one rename; ``aside`` is a folder on the same file system."""
+def replaced(file: Path, text: bytes, aside: Path, *, durable: bool) -> tuple[Fault, ...]:
+    """Put a file in its place by one rename; ``aside`` is a folder on the same file system.
+
+    The fault is that of ``settled``: the file is there already.
+    """
     temporary = aside / f"{file.name}.{os.getpid()}.{os.urandom(4).hex()}"
     written(temporary, (text,))
     with removed_unless_whole(temporary):
         if durable:
             synchronised(temporary)
         temporary.replace(file)
-    if durable:
-        synchronised(file.parent)
+    return settled((file.parent,)) if durable else ()
+
+
+def settled(folders: Iterable[Path]) -> tuple[Fault, ...]:
+    """Have the disk hold the names in folders, which are there already; where it does not, that is a fault."""
+    for folder in folders:
+        try:
+            synchronised(folder)
+        except OSError as error:
+            told = fault_of(error, f"what is new in {folder} is there, and may be lost if the power fails")
+            return (Fault(told.kind, told.message, "look after the disk, and keep a copy elsewhere"),)
+    return ()
 
 
 def synchronised(path: Path) -> None:

@@ -16,7 +16,7 @@ from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.settings import Durability
-from capsula.effects.files import PRIVATE_FOLDER, all_synchronised, folders, synchronised, written
+from capsula.effects.files import PRIVATE_FOLDER, all_synchronised, folders, settled, synchronised, written
 from capsula.effects.surroundings import process, started
 
 OWN = ".capsula"
@@ -61,12 +61,14 @@ def published(aside: Path, vault: Path, template: str, moment: datetime, durabil
             return Failure(_unsafe(vault, flaw))
         folders(above)
         capsule = next(path for path in _names(vault / name) if _renamed(aside, path))
-        if durability == "full":
-            for folder in _up_to(vault, capsule.parent):
-                synchronised(folder)
     except OSError as error:
         return Failure(_unusable(vault, error))
     return Success(capsule)
+
+
+def lasting(capsule: Path, vault: Path) -> tuple[Fault, ...]:
+    """Have the disk hold the name that a capsule got, and those of the folders on the way to it: as ``settled``."""
+    return settled(_up_to(vault, capsule.parent))
 
 
 def ours(capsule: Path, vault: Path) -> Result[Path, Fault]:

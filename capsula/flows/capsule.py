@@ -19,7 +19,7 @@ from capsula.effects.files import all_synchronised, replaced, written
 from capsula.effects.key import key
 from capsula.effects.manifest import Signer, signed
 from capsula.effects.perform import performed
-from capsula.effects.vault import OWN, building, discarded, ours, published
+from capsula.effects.vault import OWN, building, discarded, lasting, ours, published
 
 MOST_REDACTIONS = 100
 """Places that a header names of those where something was redacted."""
@@ -86,10 +86,10 @@ def _closed(capsule: Capsule, draft: Draft) -> Result[Capsule, Fault]:
     try:
         if draft.header.durability == "full":
             all_synchronised(capsule.directory)
-        _replace(capsule.directory, done)
+        doubts = _replace(capsule.directory, done)
     except OSError as error:
         return Failure(fault_of(error, f"the end of the run could not be recorded in {capsule.directory}"))
-    return Success(_cleared(capsule._replace(held=held), (done,)))
+    return Success(_cleared(capsule._replace(held=held), (done,), doubts))
 
 
 def _built(aside: Path, config: Config, drafts: Sequence[Draft]) -> Result[Capsule, Fault]:
@@ -115,7 +115,8 @@ def _built(aside: Path, config: Config, drafts: Sequence[Draft]) -> Result[Capsu
     place = published(aside, config.vault, config.settings.capsule_template, header.taken, header.durability)
     if not isinstance(place, Success):
         discarded(aside)
-    return place.map(lambda directory: _cleared(Capsule(directory, config.vault, header, {}, held, redaction), done))
+    made = place.map(lambda directory: Capsule(directory, config.vault, header, {}, held, redaction))
+    return made.map(lambda capsule: _cleared(capsule, done, _doubts(capsule)))
 
 
 def _done(draft: Draft, directory: Path, known: Mapping[str, Sum | None]) -> tuple[Draft, dict[str, Sum | None]]:
@@ -150,10 +151,11 @@ def _held(effect: Effect, answer: Answer) -> Iterator[tuple[str, Sum | None]]:
             yield from ((target, None) for target, _ in contents)
 
 
-def _cleared(capsule: Capsule, drafts: Sequence[Draft]) -> Capsule:
-    """Perform what waited for the capsule to be in its place: the removal of what was moved into it."""
+def _cleared(capsule: Capsule, drafts: Sequence[Draft], doubts: tuple[Fault, ...]) -> Capsule:
+    """Perform what waited for the capsule to be in its place, and to last: the removal of what was moved into it."""
+    capsule = capsule._replace(faults=capsule.faults + doubts)
     for draft in drafts:
-        done, _ = _done(draft, capsule.directory, capsule.held)
+        done = _left(draft, doubts[0]) if doubts else _done(draft, capsule.directory, capsule.held)[0]
         faults = done.fragment.faults
         if len(faults) > len(draft.fragment.faults):
             capsule, trouble = _retold(capsule, done, drafts[-1].status)
@@ -163,14 +165,24 @@ def _cleared(capsule: Capsule, drafts: Sequence[Draft]) -> Capsule:
     return capsule
 
 
+def _doubts(capsule: Capsule) -> tuple[Fault, ...]:
+    return lasting(capsule.directory, capsule.vault) if capsule.header.durability == "full" else ()
+
+
+def _left(draft: Draft, doubt: Fault) -> Draft:
+    """Leave what was moved where it was, too."""
+    stays = doubt._replace(message=f"it stays where it is: {doubt.message}")
+    return draft._replace(fragment=graft(draft.fragment, ((it.at, Failure(stays)) for it in draft.fragment.effects)))
+
+
 def _retold(capsule: Capsule, draft: Draft, status: str) -> tuple[Capsule, tuple[Fault, ...]]:
     signer = Signer(capsule.directory, capsule.vault, capsule.header.id, status)
     try:
-        _replace(capsule.directory, draft)
+        doubts = _replace(capsule.directory, draft)
         held = signed(signer, capsule.held, {draft.name: dumps(draft.document)})
     except OSError as error:
         return capsule, (fault_of(error, f"{draft.name} could not be brought up to date"),)
-    return capsule._replace(held=held), ()
+    return capsule._replace(held=held), doubts
 
 
 def _listed(capsule: Capsule, draft: Draft, known: Mapping[str, Sum | None]) -> tuple[Draft, Mapping[str, Sum | None]]:
@@ -183,6 +195,6 @@ def _listed(capsule: Capsule, draft: Draft, known: Mapping[str, Sum | None]) -> 
         return draft._replace(fragment=joined(draft.fragment, Fragment(faults=(fault,)))), known
 
 
-def _replace(directory: Path, draft: Draft) -> None:
+def _replace(directory: Path, draft: Draft) -> tuple[Fault, ...]:
     durable = draft.header.durability == "full"
-    replaced(directory / draft.name, dumps(draft.document), directory / OWN, durable=durable)
+    return replaced(directory / draft.name, dumps(draft.document), directory / OWN, durable=durable)
