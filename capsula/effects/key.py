@@ -16,7 +16,7 @@ from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, Fragment
 from capsula.core.variables import keyed_digest
 from capsula.effects.files import folders, synchronised, written
-from capsula.effects.vault import OWN
+from capsula.effects.vault import OWN, workplace
 
 LENGTH = 32
 
@@ -30,7 +30,7 @@ def key(vault: Path) -> Result[bytes, Fault]:
     if isinstance(known, Success) or known.failure().kind != "missing":
         return known
     try:
-        _drawn(vault / OWN)
+        _drawn(vault)
     except OSError as error:
         return Failure(fault_of(error, f"no key could be put into {vault / OWN}"))
     return known_key(vault)
@@ -85,17 +85,17 @@ def _read(vault: Path) -> Result[tuple[bytes, os.stat_result], Fault]:
     return Success((content, status))
 
 
-def _drawn(folder: Path) -> None:
+def _drawn(vault: Path) -> None:
     """Put a key in its place whole, and never in the place of another: a rename would replace it."""
-    folders(folder)
     drawn = os.urandom(LENGTH)
-    aside = folder / f"key.{os.getpid()}.{os.urandom(4).hex()}"
+    aside = workplace(vault, os.urandom(16).hex())
+    folders(aside.parent)
     written(aside, (drawn,))
     try:
         synchronised(aside)  # a key that is cut off would be in the way of every capsule to come
         with suppress(FileExistsError):  # another process was faster
-            _linked(aside, folder / "key", drawn)
-        synchronised(folder)
+            _linked(aside, _file(vault), drawn)
+        synchronised(vault / OWN)
     finally:
         aside.unlink()
 

@@ -29,8 +29,7 @@ _PARTS = 5
 
 def building(vault: Path, identity: str) -> Result[Path, Fault]:
     """Make the vault if need be, and a private directory in it where a capsule is built aside."""
-    builder = _builder()
-    aside = vault / OWN / "building" / f"{builder}-{identity}"
+    aside = workplace(vault, identity)
     try:
         flaw = _versioned(aside.parents)
         if flaw:
@@ -41,12 +40,17 @@ def building(vault: Path, identity: str) -> Result[Path, Fault]:
         if flaw:
             return Failure(_unsafe(vault, flaw))
         _hidden_from_git(vault)
-        _swept(aside.parent, builder)
+        _swept(aside)
         folders(aside / OWN)
     except OSError as error:
         discarded(aside)
         return Failure(_unusable(vault, error))
     return Success(aside)
+
+
+def workplace(vault: Path, identity: str) -> Path:
+    """Return where something is built aside in a vault; if its builder dies, it is swept away in time."""
+    return vault / OWN / "building" / f"{_builder()}-{identity}"
 
 
 def published(aside: Path, vault: Path, template: str, moment: datetime, durability: Durability) -> Result[Path, Fault]:
@@ -83,6 +87,8 @@ def ours(capsule: Path, vault: Path) -> Result[Path, Fault]:
 def discarded(aside: Path) -> None:
     """Remove what was built aside; what cannot be removed stays, and disturbs nothing."""
     shutil.rmtree(aside, ignore_errors=True)
+    with suppress(OSError):
+        aside.unlink()
 
 
 def _builder() -> str:
@@ -95,11 +101,11 @@ def _short(text: Json) -> str:
     return sha256(str(text).encode("utf-8", "backslashreplace")).hexdigest()[:8]
 
 
-def _swept(building: Path, builder: str) -> None:
-    """Remove what processes of this host have left that were killed while they built."""
-    host, boot, *_ = builder.split("-")
+def _swept(aside: Path) -> None:
+    """Remove what processes of this host have left beside that were killed while they built."""
+    host, boot, *_ = aside.name.split("-")
     with suppress(OSError):
-        for left in building.iterdir():
+        for left in aside.parent.iterdir():
             parts = left.name.split("-")
             is_old = time() - left.stat().st_mtime > PATIENCE
             if len(parts) == _PARTS and parts[0] == host and is_old and not _lives(parts, boot):

@@ -209,14 +209,19 @@ def test_a_vault_is_private_whatever_the_umask(tmp_path: Path) -> None:
     }
 
 
-def test_what_a_killed_process_left_half_built_is_swept_after_a_while(tmp_path: Path) -> None:
+BUILT = ["building(vault, 'a' * 32).unwrap()", "workplace(vault, 'a' * 32)"]
+
+
+@pytest.mark.parametrize("place", BUILT, ids=["capsule", "file"])
+def test_what_a_killed_process_left_half_built_is_swept_after_a_while(place: str, tmp_path: Path) -> None:
     vault = tmp_path / "vault"
-    script = "import os, sys; from pathlib import Path; from capsula.effects.vault import building; "
-    script += "print(building(Path(sys.argv[1]), 'a' * 32).unwrap(), flush=True); os.kill(os.getpid(), 9)"
+    script = "import os, sys; from pathlib import Path; from capsula.effects.vault import building, workplace; "
+    script += f"vault = Path(sys.argv[1]); building(vault, 'd' * 32); left = {place}; left.exists() or left.touch(); "
+    script += "print(left, flush=True); os.kill(os.getpid(), 9)"
     killed = subprocess.run([sys.executable, "-c", script, vault], stdout=subprocess.PIPE, text=True, check=False)
     left = Path(killed.stdout.strip())
     mine = building(vault, "b" * 32).unwrap()
-    recent = left.is_dir()
+    recent = left.exists()
     for folder in (left, mine):
         os.utime(folder, (0, 0))
 
