@@ -211,9 +211,10 @@ def _untellable(trouble: Exception) -> Fault:
 
 
 def _status(error: BaseException) -> str:
+    cancellation = getattr(sys.modules.get("asyncio"), "CancelledError", ())  # who has not imported it cancels nothing
+    if isinstance(error, (KeyboardInterrupt, cancellation)):
+        return "interrupted"
     match error:
-        case KeyboardInterrupt():
-            return "interrupted"
         case GeneratorExit():  # closed before it was exhausted, which is its user's right
             return "finished"
         case SystemExit(code=None | 0):

@@ -126,7 +126,8 @@ def test_a_cancelled_task_is_cancelled(root: Path) -> None:
         return task.cancelled()
 
     assert asyncio.run(main())
-    assert after(root)["exception_info"]["error_type"] == "CancelledError"
+    ended = after(root)
+    assert (ended["exception_info"]["error_type"], ended["capsula"]["status"]) == ("CancelledError", "interrupted")
 
 
 def test_a_forked_child_records_and_only_the_parent_closes(root: Path) -> None:

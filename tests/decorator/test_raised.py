@@ -25,6 +25,7 @@ class ImmutableError(Exception):
 RAISED = [
     (ValueError("wrong"), "ValueError", "wrong", "failed"),
     (KeyboardInterrupt(), "KeyboardInterrupt", "", "interrupted"),
+    (asyncio.CancelledError(), "CancelledError", "", "interrupted"),
     (SystemExit(3), "SystemExit", "3", "failed"),
     (SystemExit(0), "SystemExit", "0", "finished"),
     (GeneratorExit(), "GeneratorExit", "", "finished"),
