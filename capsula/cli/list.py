@@ -27,7 +27,7 @@ from capsula.core.document import HEADER
 from capsula.core.fault import Json
 from capsula.flows.capture import CONTEXT
 from capsula.flows.inspect import Inspected, capsules, inspected, part
-from capsula.flows.run import AFTER
+from capsula.flows.run import AFTER, BEFORE
 
 EXAMPLES = """
 examples:
@@ -104,6 +104,7 @@ def account(capsule: Inspected) -> dict[str, Json]:
         "commit": commit,
         "dirty": dirty,
         "parent": next(filter(None, parents), None),
+        "note": part(capsule.documents, BEFORE, "note"),
     }
 
 

@@ -122,6 +122,7 @@ def test_a_list_for_programs_has_every_key(tmp_path: Path) -> None:
         "commit": commit,
         "dirty": True,
         "parent": None,
+        "note": None,
     }
 
 

@@ -52,7 +52,8 @@ def test_what_was_made_between_start_and_finish_is_in_the_capsule(root: Path) ->
     }
     assert not (root / "result").exists()
     assert capsula("verify", "--integrity", "@", cwd=root).returncode == 0
-    assert [(it["state"], it["exit_code"]) for it in listed(root)] == [("finished", None)]
+    told = [(it["state"], it["exit_code"], it["note"]) for it in listed(root)]
+    assert told == [("finished", None, "laser at 3 mW")]
 
 
 def test_a_capsule_is_open_until_it_is_finished_wherever_the_process_went(root: Path) -> None:
