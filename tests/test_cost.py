@@ -1,6 +1,7 @@
 """What a command under Capsula costs, counted and not timed: imports, processes, files, calls of the system, memory."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -97,6 +98,18 @@ def test_a_repository_twice_as_large_takes_twice_as_many_calls(tmp_path: Path) -
 
     none, some, twice = counts
     assert twice - none <= 2.3 * (some - none)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs: strace")
+def test_a_tracked_file_is_looked_at_three_times_and_never_opened(tmp_path: Path) -> None:
+    root = tracking(tmp_path, 30)
+    warm(root)
+
+    calls = traced(root, "%%stat,open,openat", "monitor", "true")
+
+    looked = [call for call in calls if re.search(r'"([^"]*/)?\d+\.txt"', call)]
+    assert not [call for call in looked if re.search(r" open(at)?\(", call)]
+    assert len(looked) == 3 * 30, "before, after, and by git"
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs: strace")

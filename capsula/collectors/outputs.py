@@ -1,11 +1,10 @@
 """Outputs: the files below the root that a run has written, found by looking before and after."""
 
 import os
-import stat
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from returns.result import Failure, Success
 
@@ -30,14 +29,11 @@ _HASHED_MORE = 16
 FOLDER = ".capsula/outputs"
 
 
-class State(NamedTuple):
-    """What tells that a file was written: one of a hundred thousand, and so a plain tuple."""
+State: TypeAlias = tuple[int, int, int, int]
+"""What tells that a file was written: inode, size, and when it was modified and changed, in ns.
 
-    inode: int
-    size: int
-    modified: int
-    """In ns, as is ``changed``."""
-    changed: int
+One of a hundred thousand, and so a plain tuple.
+"""
 
 
 class Glance(NamedTuple):
@@ -50,9 +46,12 @@ class Glance(NamedTuple):
 
 def glance(config: Config) -> Glance:
     """Look at all files below the root, without opening any."""
+    top, vault = os.path.join(config.root, ""), os.fspath(config.vault)  # noqa: PTH118  # once for each folder
     files: dict[str, State] = {}
-    for path, state in _below(config.root, "", config.vault):
-        files[path] = state
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        folders += [inner for inner in _looked_at(top, folder, files) if top + inner[:-1] != vault]
         if len(files) >= MOST_FILES:
             return Glance({}, whole=False)
     return Glance(files, whole=True)
@@ -72,11 +71,10 @@ def collect(config: Config, before: Glance, declared: Collection[Path]) -> Answe
         remedy = "declare what a run writes as the files of an item, and set find-outputs = false"
         return Failure(Fault("too many", message, remedy))
     known = {path.relative_to(config.root).as_posix() for path in declared if path.is_relative_to(config.root)}
-    written = sorted(
-        path for path, state in after.files.items() if before.files.get(path) != state and path not in known
-    )
+    was = before.files.get
+    written = sorted({path for path, state in after.files.items() if was(path) != state} - known)
     removed = sorted(before.files.keys() - after.files.keys() - known)
-    sizes = {path: after.files[path].size for path in written}
+    sizes = {path: _size(after.files[path]) for path in written}
     kept = _fitting(sizes, config.settings.monitor.output_limit)
     searched = _fitting(sizes, config.settings.discretion.scan_limit)
     withheld = _withheld(sizes, kept & searched, config)
@@ -84,6 +82,10 @@ def collect(config: Config, before: Glance, declared: Collection[Path]) -> Answe
     fates = _Fates(kept - {*withheld}, searched, withheld, hashed)
     answers = {path: _described(path, "changed" if path in before.files else "new", fates, config) for path in written}
     return Success(gather({**answers, **{path: Success(Fragment({"change": "removed"})) for path in removed}}))
+
+
+def _size(state: State) -> int:
+    return state[1]
 
 
 class _Fates(NamedTuple):
@@ -147,26 +149,35 @@ def _fitting(sizes: Mapping[str, int], room: int) -> set[str]:
     return fitting
 
 
-def _below(folder: Path, prefix: str, vault: Path) -> Iterator[tuple[str, State]]:
+def _looked_at(top: str, folder: str, files: dict[str, State]) -> list[str]:
+    """Add the files of a folder below the top, and return the folders in it that may hold results."""
     try:
-        with os.scandir(folder) as listing:
-            entries = list(listing)
+        descriptor = os.open(top + folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError:  # a folder that cannot be listed before and after has no outputs that could be told
-        return
-    if any(entry.name in _MARKS for entry in entries):
-        return
+        return []
+    try:
+        with os.scandir(descriptor) as listing:
+            entries = list(listing)
+        # While the folder is open, the names of those above it need not be looked up again for each of its files.
+        return [] if any(entry.name in _MARKS for entry in entries) else _parted(entries, folder, files)
+    except OSError:  # as above
+        return []
+    finally:
+        os.close(descriptor)
+
+
+def _parted(entries: "Iterable[os.DirEntry[str]]", folder: str, files: dict[str, State]) -> list[str]:
+    """Add the files among the entries of a folder, and return the folders."""
+    folders: list[str] = []
     for entry in entries:
         try:
             if entry.is_dir(follow_symlinks=False):
                 # What programs keep for themselves is no result: caches, and folders whose name begins with a dot.
-                if entry.name not in _CACHES and not entry.name.startswith(".") and Path(entry.path) != vault:
-                    yield from _below(Path(entry.path), f"{prefix}{entry.name}/", vault)
-            else:
+                if entry.name not in _CACHES and not entry.name.startswith("."):
+                    folders.append(f"{folder}{entry.name}/")
+            elif entry.is_file(follow_symlinks=False) or entry.is_symlink():
                 status = entry.stat(follow_symlinks=False)
-                if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
-                    yield (
-                        f"{prefix}{entry.name}",
-                        State(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns),
-                    )
+                files[folder + entry.name] = status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
         except OSError:  # it went away while it was looked at
             continue
+    return folders

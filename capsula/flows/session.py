@@ -27,8 +27,6 @@ from capsula.flows.run import BEFORE, OPEN, Ending, Run, ended, fact, opened
 
 GLANCE = ".capsula/glance.json"
 
-_STATE = len(State._fields)
-
 
 class Session(NamedTuple):
     """What is to be around, and what a person says of it."""
@@ -143,12 +141,12 @@ def _glance(directory: Path) -> Result[Glance, Fault]:
 def _seen(facts: Json) -> Result[Glance, Fault]:
     match facts:
         case {"files": dict(files), "whole": bool(whole)} if all(map(_is_state, files.values())):
-            return Success(Glance({path: State(*cast("list[int]", it)) for path, it in files.items()}, whole))
+            return Success(Glance({path: cast("State", tuple(it)) for path, it in files.items()}, whole))
     return Failure(Fault("malformed", "is no glance at files"))
 
 
 def _is_state(value: Json) -> bool:
-    return isinstance(value, list) and len(value) == _STATE and all(isinstance(number, int) for number in value)
+    return isinstance(value, list) and len(value) == 4 and all(isinstance(number, int) for number in value)
 
 
 def _uptime() -> dict[str, Json]:
