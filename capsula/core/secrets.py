@@ -5,7 +5,7 @@ pattern is bounded, or takes what no other hit of its keyword will look at again
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import chain
 from typing import NamedTuple
@@ -32,9 +32,12 @@ def findings(text: bytes, wish: DiscretionSettings | None = None) -> tuple[Findi
     >>> findings(b"export DB_PASSWORD=hunter2; python train.py")
     (Finding(rule='named', start=19, end=26),)
     """
+    there = _there(text)
+    if not there:
+        return ()
     wish = wish or DiscretionSettings()
     lower = text.lower()
-    found = [*_tokens(text, lower, wish), *(_named(text, lower, wish) if wish.watches("named") else ())]
+    found = [*_tokens(text, lower, there, wish), *(_named(text, lower, there, wish) if wish.watches("named") else ())]
     return tuple(_apart(sorted(found, key=lambda it: (it.start, -it.end))))
 
 
@@ -186,10 +189,29 @@ _NAME = rb"[\w-]*"
 _DELIMITED = rb"[^\s\"'`,;&()\[\]{}<>|\\\0]"
 
 
-def _tokens(text: bytes, lower: bytes, wish: DiscretionSettings) -> Iterator[Finding]:
+_DIGITS = b"0123456789"
+_SHORT = 16
+"""Bytes of a line; where most are shorter, telling them apart takes longer than searching them all."""
+_LOWER = bytes(range(256)).lower()
+_SIGNS = {keyword: keyword.translate(_LOWER, _DIGITS) for keyword in _ALL_KEYWORDS}
+"""The keywords as they stand in a text without case and digits."""
+
+
+def _there(text: bytes) -> frozenset[bytes]:
+    """Return the keywords that may stand in a text; for one that does not, it need not be searched.
+
+    What programs print are many lines that differ in their numbers alone: few are left to be searched without these.
+    """
+    plain = text.translate(_LOWER, _DIGITS)
+    if (plain.count(b"\n") + plain.count(b"\r")) * _SHORT < len(plain):
+        plain = b"\n".join({*plain.splitlines()})
+    return frozenset(keyword for keyword, sign in _SIGNS.items() if sign in plain)
+
+
+def _tokens(text: bytes, lower: bytes, there: Collection[bytes], wish: DiscretionSettings) -> Iterator[Finding]:
     for rule, shapes in _TOKENS.items():
         if wish.watches(rule):
-            for keyword, pattern in shapes:
+            for keyword, pattern in (shape for shape in shapes if shape[0] in there):
                 searched = lower if keyword in _IN_ANY_CASE else text
                 hit = searched.find(keyword)
                 while hit >= 0:
@@ -200,9 +222,9 @@ def _tokens(text: bytes, lower: bytes, wish: DiscretionSettings) -> Iterator[Fin
                     hit = searched.find(keyword, match.end() if match else hit + len(keyword))
 
 
-def _named(text: bytes, lower: bytes, wish: DiscretionSettings) -> Iterator[Finding]:
+def _named(text: bytes, lower: bytes, there: Collection[bytes], wish: DiscretionSettings) -> Iterator[Finding]:
     """Yield the literal values behind secret names: ``NAME=value``, ``--name value``, ``"name": "value"``."""
-    for keyword in _NAMES:
+    for keyword in (name for name in _NAMES if name in there):
         hit = lower.find(keyword)
         while hit >= 0:
             # A name is looked at once, however often the keyword stands in it.

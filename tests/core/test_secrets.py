@@ -79,6 +79,18 @@ def test_each_rule_tells_its_secret_and_nothing_around_it(rule: str) -> None:
     assert found == Finding(rule, start, start + len(secret))
 
 
+@pytest.mark.parametrize("rule", CANARIES)
+def test_a_secret_is_found_between_lines_that_differ_in_numbers_alone(rule: str) -> None:
+    text, secret = CANARIES[rule]
+    lines = "".join(f"epoch {number:05} loss {1 / number:.6f}\r\n" for number in range(1, 200))
+    whole = f"{lines}{text}\n{lines}"
+
+    found = findings(whole.format(secret).encode())
+
+    start = whole.index("{}")
+    assert found == (Finding(rule, start, start + len(secret)),)
+
+
 def test_every_rule_is_tried() -> None:
     assert {*CANARIES} == {*RULES}
 
