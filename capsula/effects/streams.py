@@ -6,13 +6,12 @@ import select
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from errno import EIO
-from hashlib import sha256
+from itertools import cycle
 from math import inf
 from pathlib import Path
 from stat import S_ISCHR
 from threading import Thread
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
 
 from returns.result import Failure, Result, Success
 
@@ -20,10 +19,8 @@ from capsula.core.content import Sum
 from capsula.core.fault import Fault, fault_of
 from capsula.core.redaction import Passage, Redaction
 from capsula.core.run import Logged
+from capsula.effects.hashing import Hashing
 from capsula.effects.terminals import StandIn, stand_in
-
-if TYPE_CHECKING:
-    from hashlib import _Hash
 
 MIB = 1024 * 1024
 GRACE = 0.25
@@ -66,7 +63,7 @@ class Stream:
         self._is_wanted = True
         self._kept = 0
         """Bytes that are in the log."""
-        self._hash: _Hash = sha256()
+        self._hash = Hashing()
         """Of them, taken as they come: to read a long log again would hold up the end."""
         self._is_idle = False
         self._is_over = False
@@ -87,9 +84,8 @@ class Stream:
 
         A writer whose reader has left, or whose bytes nobody takes any more, is told as ever: by ``SIGPIPE``.
         """
-        buffer = memoryview(bytearray(MIB))
         try:
-            for chunk in self._arrivals(buffer):
+            for chunk in self._arrivals():
                 self.size += len(chunk)
                 self._keep(chunk)
                 if not self._has_reader(chunk):
@@ -102,6 +98,7 @@ class Stream:
             os.close(self.ended)
             self._log(self.passage.rest())
             self._close_log()
+            self._hash.close()
 
     def resize(self) -> bool:
         """Give the command's terminal the size of ours; tell whether that changed it."""
@@ -123,8 +120,10 @@ class Stream:
         """Note that something of the stream was lost."""
         self.faults.append(Fault(kind, f"{self.name}: {message}", path=(self.name,)))
 
-    def _arrivals(self, buffer: memoryview) -> Iterator[memoryview]:
-        """Yield what was written, as it comes into the buffer."""
+    def _arrivals(self) -> Iterator[memoryview]:
+        """Yield what was written, as it comes; each chunk stays as it is while the next one is read."""
+        buffers = cycle(memoryview(bytearray(MIB)) for _ in range(2))
+        buffer = next(buffers)
         ends, owed, deadline = [self.outlet, self.ended], inf, inf
         while owed > 0 or monotonic() < deadline:
             keyboard = self.terminal.wanted_keyboard if self.terminal is not None and self.ended in ends else None
@@ -141,6 +140,7 @@ class Stream:
             elif count := _read(self.outlet, buffer):
                 yield buffer[:count] if self.terminal is None else self.terminal.unpacked(buffer[:count])
                 owed -= count
+                buffer = next(buffers)
             else:
                 return
         self.lose("held open", "a process that outlives the command holds it open; what that writes later is lost")
@@ -153,12 +153,12 @@ class Stream:
     def _log(self, part: bytes | memoryview) -> None:
         if self.log is None:
             return
+        self._hash.update(part)
         written = _written(self.log, memoryview(part))
         if isinstance(written, Failure):
             self.lose(written.failure().kind, f"the log is cut off: {written.failure()}")
             self._close_log()
         self._kept += len(part)
-        self._hash.update(part)
 
     def _close_log(self) -> None:
         if self.log is not None:
