@@ -52,6 +52,8 @@ FAULTS = {
     "an error of the disk": (errno.EIO, False),
     "a refusal": (errno.EACCES, False),
 }
+TAKEN_SPACE = {errno.ENOSPC, errno.EDQUOT}
+"""With these, what was begun can still be removed."""
 SAMPLE = 11
 
 
@@ -71,6 +73,10 @@ class Place:
         if not self.vault.is_dir():
             return []
         return sorted(it for it in self.vault.iterdir() if it.is_dir() and it.name != ".capsula")
+
+    @property
+    def half_built(self) -> Iterator[Path]:
+        return (self.vault / ".capsula/building").glob("*")
 
     @property
     def watched(self) -> tuple[Path, Path]:
@@ -261,6 +267,7 @@ def unsafe(operations: Sequence[str], capsule: Path, moved: Path) -> list[str]:
         match operation:
             case "create" | "mkdir" | "link":
                 names.add(path)
+                found += [f"{it} before {line}" for it in contents if operation == "link" and it.startswith(path)]
             case "write" | "ftruncate64" | "fchmod" | "futimens" | "chmod":
                 contents.add(path)
             case "fsync":
@@ -279,7 +286,7 @@ def unsafe(operations: Sequence[str], capsule: Path, moved: Path) -> list[str]:
 
 
 def _is_needed(path: str, capsule: Path) -> bool:
-    return Path(path).is_relative_to(capsule) or capsule.is_relative_to(path)
+    return Path(path).is_relative_to(capsule) or capsule.is_relative_to(path) or Path(path).name == "key"
 
 
 def troubles(verb: str, error: int, place: Place, ended: Ended, runner: Faulty) -> list[str]:
@@ -291,6 +298,7 @@ def troubles(verb: str, error: int, place: Place, ended: Ended, runner: Faulty) 
         *told,
         *(["it should have died"] if is_dead != (error == KILL) else []),
         *([] if is_safe(verb, place, is_dead) else ["the moved file is gone"]),
+        *([] if error not in TAKEN_SPACE or not any(place.half_built) else ["something half-built is left"]),
         *(f"{capsule.name}: {it}" for capsule in place.capsules for it in flaws(capsule, states.get(capsule.name))),
         *([] if sorted(states) == [it.name for it in place.capsules] else [f"listed: {states}"]),
         *(f"{it.name} is {states.get(it.name)}" for it in place.capsules if not is_true(it, states.get(it.name))),

@@ -193,7 +193,7 @@ def _told(error: BaseException) -> Result[TracebackException, Fault]:
 
 
 def _message(told: TracebackException) -> Answer:
-    return _foreign(str)(told).alt(_untellable).bind(lambda text: fact(text[:_LONGEST_MESSAGE]))
+    return fact(str.__getitem__(str(told), slice(_LONGEST_MESSAGE)))  # whatever class its text is of
 
 
 def _details(told: TracebackException) -> Answer:

@@ -14,9 +14,10 @@ from typing import ClassVar, NoReturn
 import attrs
 import pytest
 
-from capsula.core.fault import Fault
+from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Fragment
 from capsula.core.representation import (
+    DEEPEST,
     LONGEST_REPR,
     LONGEST_TEXT,
     MOST_FAULTS,
@@ -220,6 +221,20 @@ def test_a_value_inside_of_itself_is_cut_there() -> None:
         "row": [1, {"type": "list", "length": 2, "repr": "[1, [1, [1, [...]]]]"}],
         "point": {"type": f"{HERE}.Point", "fields": {"x": {"type": f"{HERE}.Point"}, "y": 2}},
     }
+
+
+def test_what_is_too_deep_is_cut_there() -> None:
+    value: object = 1
+    for _ in range(DEEPEST + 1):
+        value = [value]
+
+    fragment = represented(value)
+
+    facts: Json = {"type": "list", "length": 1, "repr": "[1]"}
+    for _ in range(DEEPEST):
+        facts = [facts]
+    place = (*("0",) * DEEPEST, "whole")
+    assert fragment == Fragment(facts, (), (Fault("cut", "a value too deep: only a part is recorded", path=place),))
 
 
 def deep() -> object:

@@ -57,6 +57,37 @@ def test_an_exception_passes_unchanged_and_is_recorded(
     assert str(Path(capsula.__file__).parent) not in details
 
 
+class Evasive(str):
+    __slots__ = ()
+
+    def __getitem__(self, key: object) -> str:
+        raise RuntimeError("no part")
+
+
+class EvasiveError(Exception):
+    def __str__(self) -> str:
+        return Evasive("evasive")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [(ValueError("x" * 1_000_000), "x" * 4096), (EvasiveError(), "evasive")],
+    ids=["a long message", "a message of a hostile class"],
+)
+def test_of_what_an_exception_says_a_plain_part_is_recorded(root: Path, error: Exception, message: str) -> None:
+    @capsula.monitor(root)
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(type(error)):
+        fail()
+
+    told = after(root)["exception_info"]
+    assert told["error_message"] == message
+    assert told["error_details"].endswith(f"{message}\n")
+    assert len(told["error_details"]) <= 64 * 1024
+
+
 def test_an_exception_of_an_awaited_or_generating_function_passes_unchanged(root: Path) -> None:
     error = ValueError("wrong")
 

@@ -65,6 +65,7 @@ def test_trouble_is_one_warning_at_the_call_and_under_strictness_no_call(root: P
     assert len(warnings) == 1
     assert told in warnings[0]
     assert told in str(faults[0])
+    assert not (root / "vault").is_dir() or statuses(root) == ["finished"]  # of the refused call there is no capsule
 
 
 def test_a_refused_call_says_so_in_its_capsule(root: Path) -> None:

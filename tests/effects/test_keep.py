@@ -123,10 +123,11 @@ def test_holes_stay_holes(size: int, data: dict[int, bytes], tmp_path: Path) -> 
     assert target.stat().st_blocks <= origin.stat().st_blocks + 64
 
 
-def test_a_file_that_does_not_know_its_size_is_kept(tmp_path: Path) -> None:
-    content = Path("/proc/self/environ").read_bytes()
+@pytest.mark.parametrize("name", ["/proc/self/environ", "/sys/kernel/fscaps"])  # of 0 bytes, and of a whole page
+def test_a_file_that_does_not_know_its_size_is_kept(name: str, tmp_path: Path) -> None:
+    content = Path(name).read_bytes()
 
-    fragment = kept(Keep(Path("/proc/self/environ"), "a", "sha256"), tmp_path).unwrap()
+    fragment = kept(Keep(Path(name), "a", "sha256"), tmp_path).unwrap()
 
     assert isinstance(fragment.facts, dict)
     assert fragment.facts["file_hash"] == hashlib.sha256(content).hexdigest()
@@ -220,14 +221,20 @@ def part(fragment: Fragment, key: str) -> Json:
     return fragment.facts.get(key)
 
 
-LIMITED = """
-import resource, sys
+KEPT = """
+import sys
 from pathlib import Path
+from returns.result import Success
 from capsula.core.effect import Keep
 from capsula.effects.keep import kept
-resource.setrlimit(resource.RLIMIT_FSIZE, (10_000_000, 10_000_000))
-print(kept(Keep(Path(sys.argv[1]), "a/b", "sha256", move=True), Path(sys.argv[2])).failure())
+answer = kept(Keep(Path(sys.argv[1]), "a/b", "sha256", move=True), Path(sys.argv[2]))
+print(answer.unwrap().facts["size"] if isinstance(answer, Success) else answer.failure())
 """
+
+
+def limited(kind: str, most: int) -> str:
+    """Return the script for a process that the system gives no more of something than so much."""
+    return f"import resource; resource.setrlimit(resource.{kind}, ({most}, {most}))\n{KEPT}"
 
 
 @pytest.mark.parametrize("size", [MIB * 11, MIB * 40])
@@ -236,7 +243,7 @@ def test_a_file_that_does_not_fit_leaves_nothing(size: int, tmp_path: Path) -> N
     origin.write_bytes(b"x" * size)
 
     done = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(origin), str(tmp_path / "capsule")],
+        [sys.executable, "-c", limited("RLIMIT_FSIZE", 10_000_000), str(origin), str(tmp_path / "capsule")],
         check=True,
         capture_output=True,
         text=True,
@@ -246,6 +253,23 @@ def test_a_file_that_does_not_fit_leaves_nothing(size: int, tmp_path: Path) -> N
     assert done.stdout == f"{origin} could not be kept: File too large\n"
     assert os.listdir(tmp_path / "capsule/a") == []
     assert origin.stat().st_size == size
+
+
+def test_where_no_thread_can_be_started_a_large_file_is_kept_by_this_one(tmp_path: Path) -> None:
+    (tmp_path / "origin").write_bytes(b"x" * MIB * 20)
+    script = limited("RLIMIT_AS", 3_000_000_000)  # less than the stack of a thread
+    front = ("sh", "-c", 'ulimit -s 4000000; exec "$@"', "sh")
+
+    done = subprocess.run(
+        [*front, sys.executable, "-c", script, str(tmp_path / "origin"), str(tmp_path / "capsule")],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.stdout, done.stderr) == (f"{MIB * 20}\n", "")
+    assert (tmp_path / "capsule/a/b").read_bytes() == b"x" * MIB * 20
 
 
 FULL = """
@@ -261,10 +285,9 @@ def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     origin = tmp_path / "origin"
     origin.write_bytes(b"x" * 2 * MIB)
     (tmp_path / "capsule").mkdir()
-    script = LIMITED.replace("resource.setrlimit", "lambda *_: None; print")
 
     done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", FULL, sys.executable, str(origin), str(tmp_path / "capsule"), script],
+        ["unshare", "--mount", "sh", "-c", FULL, sys.executable, str(origin), str(tmp_path / "capsule"), KEPT],
         check=False,
         capture_output=True,
         text=True,

@@ -1,8 +1,11 @@
 """The key of a vault: one for ever, whoever asks first."""
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from returns.result import Success
@@ -62,6 +65,68 @@ def test_a_key_is_not_read_through_a_link(tmp_path: Path) -> None:
     (tmp_path / ".capsula/key").symlink_to(tmp_path / "elsewhere")
 
     assert key(tmp_path).failure().kind == "failed"
+
+
+def test_what_waits_for_a_writer_is_no_key(tmp_path: Path) -> None:
+    (tmp_path / ".capsula").mkdir()
+    os.mkfifo(tmp_path / ".capsula/key")
+
+    assert key(tmp_path).failure().kind == "malformed"
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs: strace")
+def test_where_a_file_has_no_second_name_a_key_is_drawn_all_the_same(tmp_path: Path) -> None:
+    without_links = (
+        "strace",
+        "-qq",
+        "-o",
+        os.devnull,
+        "-e",
+        "trace=link,linkat",
+        "-e",
+        "inject=link,linkat:error=EPERM",
+    )
+
+    done = subprocess.run(
+        [*without_links, sys.executable, "-c", ASKING, tmp_path], capture_output=True, text=True, check=False
+    )
+
+    if "ptrace" in done.stderr.lower():
+        pytest.skip("needs: strace")
+    assert (done.stdout, done.stderr) == (f"{known_key(tmp_path).unwrap().hex()}\n", "")
+    assert [path.name for path in (tmp_path / ".capsula").iterdir()] == ["key"]
+
+
+SIGNING = """
+import os, sys
+from pathlib import Path
+from capsula.effects.key import signature
+os.setuid(int(sys.argv[2]))
+print(signature(Path(sys.argv[1]), b"text").unwrap())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or not Path("/etc/machine-id").is_file(), reason="needs: root")
+def test_a_signature_is_of_one_user_and_one_machine() -> None:
+    def signed(*front: str, user: int = 0) -> str:
+        argv = [*front, sys.executable, "-c", SIGNING, directory, str(user)]
+        done = subprocess.run(argv, check=False, capture_output=True, text=True)
+        if done.stderr.startswith(("unshare:", "mount:")):
+            pytest.skip("needs: root")
+        return done.stdout + done.stderr
+
+    elsewhere = ("unshare", "--mount", "sh", "-c", 'mount --bind /etc/hostname /etc/machine-id; exec "$@"', "sh")
+
+    with TemporaryDirectory() as directory:
+        key(Path(directory))
+        for path in (".", ".capsula", ".capsula/key"):  # anybody may read it
+            Path(directory, path).chmod(0o755)
+        signatures = [signed(), signed(), signed(user=65534), signed(*elsewhere)]
+        os.chown(f"{directory}/.capsula/key", 65534, 65534)
+        signatures.append(signed())
+
+    assert signatures[0] == signatures[1]
+    assert (len({*signatures}), {*map(len, signatures)}) == (4, {65})
 
 
 def test_digests_tell_values_and_names_apart(tmp_path: Path) -> None:

@@ -116,6 +116,19 @@ def test_what_was_replaced_since_it_was_kept_stays(tmp_path: Path) -> None:
     assert origin.read_text() == "y"
 
 
+def test_a_link_to_where_it_was_moved_since_stays(tmp_path: Path) -> None:
+    origin = tmp_path / "origin"
+    origin.write_text("x")
+    effect = removal(origin)
+    origin.rename(tmp_path / "elsewhere")
+    origin.symlink_to("elsewhere")
+
+    ((_, answer),) = performed((effect,), tmp_path)
+
+    assert answer.failure().kind == "changed"
+    assert origin.is_symlink()
+
+
 def test_what_is_gone_already_is_told(tmp_path: Path) -> None:
     origin = tmp_path / "origin"
     origin.write_text("x")
