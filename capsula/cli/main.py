@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import SUPPRESS, ArgumentParser, HelpFormatter, Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
@@ -98,12 +98,13 @@ def command_parser(name: str) -> tuple[Command, Parser]:
         prog=f"capsula {name}",
         description=f"{COMMANDS[name].capitalize()}.",
         epilog=getattr(command, "EXAMPLES", None),
-        formatter_class=RawDescriptionHelpFormatter,
+        formatter_class=_narrow,
         parents=[_common()],
         allow_abbrev=False,
     )
     parser.status = getattr(command, "MISTAKE", USAGE)
     command.arguments(parser)
+    parser.formatter_class = RawDescriptionHelpFormatter
     return command, parser
 
 
@@ -145,18 +146,24 @@ def _parser() -> Parser:
         usage="capsula [OPTION]... COMMAND [ARGUMENT]...",
         description="Capture what exactly produced a result, so that you can get it again.",
         epilog=f"commands:\n{listed}\n{EXAMPLES}",
-        formatter_class=RawDescriptionHelpFormatter,
+        formatter_class=_narrow,
         parents=[_common()],
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"capsula {__version__}")
     parser.set_defaults(directory=None, log_level="warning", quiet=False)
+    parser.formatter_class = RawDescriptionHelpFormatter
     return parser
+
+
+def _narrow(prog: str) -> HelpFormatter:
+    """Return the formatter that checks arguments as they are added: it need not know how wide the terminal is."""
+    return RawDescriptionHelpFormatter(prog, width=80)
 
 
 def _common() -> ArgumentParser:
     """Return the options that stand before the command or behind it."""
-    common = ArgumentParser(add_help=False, argument_default=SUPPRESS)
+    common = ArgumentParser(add_help=False, argument_default=SUPPRESS, formatter_class=_narrow)
     common.add_argument(
         "-C", "--directory", type=Path, metavar="DIR", help="where the configuration is (default: here, or above)"
     )

@@ -15,14 +15,17 @@ def load_offline() -> None:
         return
     chosen = os.environ.get(_CERTIFICATES)
     os.environ[_CERTIFICATES] = os.devnull
-    sys.modules["ssl"] = _without_certificates()
+    known = {"ssl": _without_certificates(), "tarfile": _without_archives()}
+    stand_ins = {name: module for name, module in known.items() if name not in sys.modules}
+    sys.modules |= stand_ins
     try:
         import pygit2  # noqa: F401
     except (ImportError, AttributeError, TypeError, OSError):
         for name in [name for name in sys.modules if name.partition(".")[0] == "pygit2"]:
             del sys.modules[name]
     finally:
-        del sys.modules["ssl"]
+        for name in stand_ins:
+            del sys.modules[name]
         if chosen is None:
             del os.environ[_CERTIFICATES]
         else:
@@ -37,4 +40,11 @@ def _without_certificates() -> ModuleType:
     module = ModuleType("ssl")
     places = SimpleNamespace(cafile=None, capath=os.devnull)
     module.__dict__.update(DefaultVerifyPaths=SimpleNamespace, get_default_verify_paths=lambda: places)
+    return module
+
+
+def _without_archives() -> ModuleType:
+    """Return as much of ``tarfile`` as pygit2 imports: it writes no archive for us."""
+    module = ModuleType("tarfile")
+    module.__dict__.update(TarFile=object)
     return module

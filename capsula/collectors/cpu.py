@@ -6,10 +6,8 @@ the user's cache, and the clock is read anew.
 
 import json
 import os
-import platform
 import sys
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,10 +16,9 @@ from returns.result import Failure, Result, Success, safe
 from capsula import probes
 from capsula.core.ask import Ask
 from capsula.core.config import Config
-from capsula.core.effect import Remember
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment
-from capsula.reading.cache import cache, own
+from capsula.reading.remembered import Memory, memory, recalled, remembering
 
 _PROBE = str(Path(probes.__file__).with_name("cpu.py"))
 
@@ -36,7 +33,11 @@ def collect(config: Config) -> Answer:
     known = _remembered(config)
     if known:
         return Success(Fragment(known))
-    return config.answers[_ask(config)].bind(_facts).map(lambda facts: Fragment(facts, _remembering(facts, config)))
+    return (
+        config.answers[_ask(config)]
+        .bind(_facts)
+        .map(lambda facts: Fragment(facts, remembering(_memory(config, _Processor.now()), facts)))
+    )
 
 
 def _ask(config: Config) -> Ask:
@@ -62,56 +63,45 @@ def _parsed(text: bytes) -> Json:
     return parsed
 
 
-class _Machine(NamedTuple):
-    """What an answer holds for, and the clock of the moment."""
+class _Processor(NamedTuple):
+    """What the kernel says of the processors: what lasts, and the clock of the moment, in MHz."""
 
-    key: str
+    lasting: bytes
     clock: str
-    """In MHz."""
+
+    @classmethod
+    def now(cls) -> "_Processor | None":
+        """Return what it says now; none where it does not say."""
+        try:
+            lines = Path("/proc/cpuinfo").read_bytes().splitlines()
+        except OSError:
+            return None
+        clock = next((line for line in lines if line.startswith(_CLOCK)), None)
+        if clock is None:
+            return None
+        lasting = b"\n".join(line for line in lines if not line.startswith((_CLOCK, b"bogomips")))
+        return cls(lasting, clock.partition(b":")[2].decode("ascii", "replace").strip())
 
 
-def _remembered(config: Config) -> dict[str, Json] | None:
+_CLOCK = b"cpu MHz"
+
+
+def _remembered(config: Config) -> Mapping[str, Json] | None:
     """Return the answer that was given since the machine was started, with the clock of now; none if there is none."""
     return config.reader("cpu", lambda: _recalled(config))
 
 
-def _recalled(config: Config) -> dict[str, Json] | None:
-    file, machine = _file(config), _machine()
-    known = _parsed(own(file)).value_or({}) if file and machine else {}
-    if not isinstance(known, dict) or not machine or known.get("key") != machine.key:
+def _recalled(config: Config) -> Mapping[str, Json] | None:
+    processor = _Processor.now()
+    facts = recalled(_memory(config, processor))
+    return {**facts, **_clocked(facts, processor.clock)} if facts and processor else None
+
+
+def _memory(config: Config, processor: _Processor | None) -> Memory | None:
+    if processor is None:
         return None
-    facts = known.get("facts")
-    return {**facts, **_clocked(facts, machine.clock)} if isinstance(facts, dict) and facts else None
-
-
-def _remembering(facts: Mapping[str, Json], config: Config) -> tuple[Remember, ...]:
-    file, machine = _file(config), _machine()
-    if not file or not machine:
-        return ()
-    return (Remember(file, json.dumps({"key": machine.key, "facts": facts}).encode("ascii")),)
-
-
-def _file(config: Config) -> Path | None:
-    place = cache(config.surroundings.environ)
-    return place / "cpu.json" if place else None
-
-
-def _machine() -> _Machine | None:
-    """Return what the answer depends on; none where there is no telling, as off Linux."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_bytes()
-        lines = Path("/proc/cpuinfo").read_bytes().splitlines()
-    except OSError:
-        return None
-    changing = (b"cpu MHz", b"bogomips")
-    clocks = [
-        line.partition(b":")[2].decode("ascii", "replace").strip() for line in lines if line.startswith(changing[0])
-    ]
-    if not clocks:
-        return None
-    lasting = b"\n".join(line for line in lines if not line.startswith(changing))
-    rest = (os.cpu_count(), platform.machine(), platform.release(), sys.version, sys.executable)
-    return _Machine(sha256(boot + lasting + repr(rest).encode("utf-8", "replace")).hexdigest(), clocks[0])
+    machine, release = os.uname().machine, os.uname().release
+    return memory(config, "cpu", processor.lasting, os.cpu_count(), machine, release, sys.version, sys.executable)
 
 
 def _clocked(facts: Mapping[str, Json], clock: str) -> dict[str, Json]:

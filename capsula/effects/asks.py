@@ -8,15 +8,17 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, suppress
 from io import FileIO
 from pathlib import Path
-from subprocess import DEVNULL, Popen, TimeoutExpired
 from time import monotonic
 from types import TracebackType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from returns.result import Failure, Result, Success
 
 from capsula.core.ask import Ask
 from capsula.core.fault import Fault, fault_of
+
+if TYPE_CHECKING:
+    from subprocess import Popen
 
 OUTPUT_LIMIT = 64 * 1024 * 1024
 """Bytes that an answer may hold."""
@@ -28,7 +30,7 @@ _GRACE = 1.0
 class Running(NamedTuple):
     """A program that was asked, what it has printed so far, and the moment on the monotonic clock when it is late."""
 
-    process: Popen[bytes]
+    process: "Popen[bytes]"
     output: FileIO
     errors: FileIO
     late: float
@@ -69,6 +71,8 @@ def started(asks: Iterable[Ask], environ: Mapping[str, str], cwd: Path) -> Answe
 
 
 def _started(ask: Ask, environ: Mapping[str, str], cwd: Path) -> Result[Running, Fault]:
+    from subprocess import DEVNULL, Popen  # most answers are remembered
+
     with ExitStack() as undone:
         try:
             output = undone.enter_context(_memory())
@@ -87,7 +91,7 @@ def _memory() -> FileIO:
     return FileIO(os.memfd_create("answer"), "r+")
 
 
-def _bound(process: Popen[bytes]) -> None:
+def _bound(process: "Popen[bytes]") -> None:
     with suppress(OSError):  # already over, or bound more tightly by the user
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (OUTPUT_LIMIT, OUTPUT_LIMIT))
 
@@ -109,7 +113,7 @@ def _answer(ask: Ask, running: Running) -> Result[bytes, Fault]:
         return Failure(Fault("failed", f"{ask.argv[0]} {_ending(status)}{_reason(_content(running.errors))}"))
 
 
-def _is_over(process: Popen[bytes], seconds: float) -> bool:
+def _is_over(process: "Popen[bytes]", seconds: float) -> bool:
     try:
         descriptor = os.pidfd_open(process.pid)
     except OSError:  # a kernel before 5.3, or a host that reaps all its children: wait by polling
@@ -122,7 +126,9 @@ def _is_over(process: Popen[bytes], seconds: float) -> bool:
         os.close(descriptor)
 
 
-def _is_over_by_polling(process: Popen[bytes], seconds: float) -> bool:
+def _is_over_by_polling(process: "Popen[bytes]", seconds: float) -> bool:
+    from subprocess import TimeoutExpired
+
     try:
         process.wait(max(0.0, seconds))
     except TimeoutExpired:

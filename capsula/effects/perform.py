@@ -10,9 +10,7 @@ from capsula.core.effect import Archive, Effect, Keep, Remember, Remove, Seal, S
 from capsula.core.fault import Fault, Json, KeyPath, crash_of, fault_of
 from capsula.core.fragment import Answer, Fragment
 from capsula.effects.files import folders, replaced, written
-from capsula.effects.keep import identity, kept
 from capsula.effects.key import sealed
-from capsula.effects.shell import shell
 
 
 def performed(effects: Iterable[Effect], capsule: Path) -> list[tuple[KeyPath, Answer]]:
@@ -30,14 +28,18 @@ def _answer(effect: Effect, capsule: Path) -> Answer:
 def _performed(effect: Effect, capsule: Path) -> Answer:
     match effect:
         case Shell():
+            from capsula.effects.shell import shell  # each of these only where one of its kind is wanted
+
             return shell(effect)
         case Write():
             return _listed(effect, capsule)
         case Archive() | Share():
-            from capsula.effects.archive import archived, shared  # only where there is something to archive
+            from capsula.effects.archive import archived, shared
 
             return archived(effect, capsule) if isinstance(effect, Archive) else shared(effect, capsule)
         case Keep():
+            from capsula.effects.keep import kept
+
             return kept(effect, capsule)
         case Remove():
             return _removed(effect)
@@ -70,6 +72,8 @@ def _forgotten(file: Path) -> None:
 
 
 def _removed(effect: Remove) -> Answer:
+    from capsula.effects.keep import identity
+
     try:
         if identity(effect.origin.lstat()) == effect.identity:
             effect.origin.unlink()

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from platform import node
 
 from capsula.core.config import Surroundings
 from capsula.core.fault import Json
@@ -26,7 +25,7 @@ def process() -> dict[str, Json]:
 
 @cache
 def _process() -> Mapping[str, Json]:
-    return {"host": node(), "pid": os.getpid(), "boot_id": boot_id(), "started": started(os.getpid())}
+    return {"host": os.uname().nodename, "pid": os.getpid(), "boot_id": boot_id(), "started": started(os.getpid())}
 
 
 os.register_at_fork(after_in_child=_process.cache_clear)

@@ -1,7 +1,6 @@
 """The vault: capsules are built aside, and each gets its name by one rename."""
 
 import os
-import shutil
 import stat
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
@@ -86,7 +85,9 @@ def ours(capsule: Path, vault: Path) -> Result[Path, Fault]:
 
 def discarded(aside: Path) -> None:
     """Remove what was built aside; what cannot be removed stays, and disturbs nothing."""
-    shutil.rmtree(aside, ignore_errors=True)
+    from shutil import rmtree  # for leftovers alone
+
+    rmtree(aside, ignore_errors=True)
     with suppress(OSError):
         aside.unlink()
 

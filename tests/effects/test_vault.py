@@ -155,7 +155,7 @@ def test_processes_publish_the_same_name_at_the_same_moment(tmp_path: Path) -> N
 
 
 READ_ONLY = """
-import os, sys
+import os, shutil, sys  # all that is needed: another user may not read where the interpreter is
 from pathlib import Path
 from capsula.effects.vault import building
 if os.geteuid() == 0:
