@@ -35,7 +35,7 @@ def building(vault: Path, identity: str) -> Result[Path, Fault]:
             return Failure(_unsafe(vault, flaw))
         for new in folders(vault):
             synchronised(new.parent)  # once in the life of a vault; each capsule relies on its name
-        flaw = _flaw(vault) or _planted(vault, (vault / OWN, aside.parent))
+        flaw = _planted(vault, (vault / OWN, aside.parent))
         if flaw:
             return Failure(_unsafe(vault, flaw))
         _hidden_from_git(vault)
@@ -141,7 +141,14 @@ def _made_privately(vault: Path) -> os.stat_result:
 
 
 def _planted(vault: Path, below: Iterable[Path]) -> str | None:
-    """Return which folder of a vault that has no flaw is another user's, or a link that is, or leads to such a one."""
+    """Return why others could lead elsewhere what is put into folders of a vault.
+
+    Where a folder above it is open to them, they may have put a vault of their own in the place of ours since that was
+    last looked at; or one of its folders may be theirs, or a link that is, or leads to such a one.
+    """
+    flaw = _flaw(vault)
+    if flaw:
+        return flaw
     known = {os.geteuid(), 0, vault.stat().st_uid}
     strange = (folder for folder in below if not _owners(folder) <= known)
     return next((f"{folder} belongs to another user" for folder in strange), None)

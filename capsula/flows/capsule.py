@@ -16,7 +16,7 @@ from capsula.core.fragment import Answer, Fragment, graft, joined
 from capsula.core.layout import laid_out
 from capsula.core.redaction import Redaction, redactions
 from capsula.effects.files import all_synchronised, replaced, written
-from capsula.effects.key import key
+from capsula.effects.key import key, known_key
 from capsula.effects.manifest import Signer, signed
 from capsula.effects.perform import performed
 from capsula.effects.vault import OWN, building, discarded, lasting, ours, published
@@ -71,7 +71,7 @@ def built(config: Config, drafts: Sequence[Draft]) -> Result[Capsule, Fault]:
 
 def reopened(config: Config, directory: Path, header: Header, held: Iterable[str]) -> Capsule:
     """Return the capsule of a run that another process has opened, to be closed by this one."""
-    redaction = Redaction(config.settings.discretion, key(config.vault).value_or(None))
+    redaction = Redaction(config.settings.discretion, known_key(config.vault).value_or(None))
     return Capsule(directory, config.vault, header, {}, dict.fromkeys(held), redaction)
 
 

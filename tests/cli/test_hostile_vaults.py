@@ -4,8 +4,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -169,6 +170,33 @@ def test_what_another_user_puts_in_the_place_of_a_capsule_is_left_alone(root: Pa
     assert "belongs to another user" in loud
     assert os.listdir(root / "elsewhere") == []
     assert not (root / "away/post-run-info.json").exists()
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A root in which the group of a stranger may write, who cannot come to the directories of pytest."""
+    with TemporaryDirectory() as directory:
+        root = Path(directory)
+        os.chown(root, -1, STRANGER)
+        root.chmod(0o770)
+        (root / "capsula.toml").write_text(PLAIN + "[monitor.item.it.files]\nout = { copy = true }\n")
+        yield root
+
+
+@needs_root
+def test_a_vault_that_another_user_puts_in_the_place_of_ours_during_the_run_is_left_alone(shared: Path) -> None:
+    (shared / "private").mkdir(0o700)
+    plant = f"mv vault away; mkdir -p vault/$CAPSULA_CAPSULE_NAME; cd vault/*; ln -s {shared}/private .capsula; id -u"
+    become = f"import os; open('out', 'w'); os.setgroups([]); os.setgid({STRANGER}); os.setuid({STRANGER}); "
+    become += f"os.execv('/bin/sh', ['sh', '-c', {plant!r}])"
+
+    done = capsula("monitor", "-i", "it", sys.executable, "-c", become, cwd=shared)
+
+    (loud,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (0, f"{STRANGER}\n")
+    assert f"{shared / 'vault'} belongs to another user" in loud
+    assert [*(shared / "private").iterdir()] == []
+    assert [os.listdir(it) for it in (shared / "vault").iterdir()] == [[".capsula"]]
 
 
 @needs_root
