@@ -36,7 +36,8 @@ _STARTER = """\
 # Where capsules are kept.
 #vault-directory = "vault"
 
-# Name of a capsule, as strftime makes it from the local time.
+# Name of a capsule, as strftime makes it from the local time; a slash makes folders. What Linux takes is taken: a colon
+# (as of "%X") or a space too, though no Windows share holds a colon, and a shell wants the name in quotes.
 #capsule-template = "%Y%m%d_%H%M%S"
 
 # Whether capsules survive a loss of power ("full") or only a crash of the process ("fast").
