@@ -94,7 +94,7 @@ def test_where_a_file_has_no_second_name_a_key_is_drawn_all_the_same(tmp_path: P
     if "ptrace" in done.stderr.lower():
         pytest.skip("needs: strace")
     assert (done.stdout, done.stderr) == (f"{known_key(tmp_path).unwrap().hex()}\n", "")
-    assert [path.name for path in (tmp_path / ".capsula").iterdir()] == ["key"]
+    assert files(tmp_path) == {".capsula/key"}
 
 
 SIGNING = """
