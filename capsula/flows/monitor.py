@@ -2,8 +2,10 @@
 
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from os import SEEK_END
 from pathlib import Path
 from time import perf_counter
@@ -11,13 +13,14 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 from returns.result import Failure, Result, Success
 
-from capsula.collectors.outputs import Glance, glance
+from capsula.collectors.outputs import Glance, Look, State, finished, glance, look
 from capsula.core.clock import stamp
 from capsula.core.config import Config
 from capsula.core.fault import Fault, Json, crash_of, fault_of
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.report import Report, silent
 from capsula.core.run import Command, Logged, Outcome
+from capsula.effects.beside import beside
 from capsula.effects.process import run
 from capsula.effects.signals import undisturbed
 from capsula.effects.surroundings import stream_kind, umask
@@ -39,6 +42,9 @@ _READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 REFUSED = 125
 """Exit status of a command that was not run."""
 INTERRUPTED = 128 + signal.SIGINT
+
+_FEW = 2000
+"""Files that are looked at sooner than a child of ours is started."""
 
 
 class Origin(NamedTuple):
@@ -131,24 +137,44 @@ def _begun(
     top = header(config, "full", surroundings.environ.get(ID))
     plan = Run(config, items, top._replace(reproduces=origin.id if origin else None))
     changes = environment_changes(config, origin.hash_seed if origin else None)
-    context = _context(config, changes, report) if config.settings.monitor.capture else None
-    before = {
-        "args": fact(list(surroundings.argv)),
-        "command": fact(_command(config)),
-        "items": fact(list(items)),
-        KEEP_OUTPUT: fact(config.settings.monitor.keep_output),
-        "environment_changes": fact(changes_recorded(changes)),
-    }
-    known = context.faults if context else ()
-    if strict and known:
-        return Failure(known)
+    with _looking(config) as seen:
+        context = _context(config, changes, report) if config.settings.monitor.capture else None
+        before = {
+            "args": fact(list(surroundings.argv)),
+            "command": fact(_command(config)),
+            "items": fact(list(items)),
+            KEEP_OUTPUT: fact(config.settings.monitor.keep_output),
+            "environment_changes": fact(changes_recorded(changes)),
+        }
+        known = context.faults if context else ()
+        if strict and known:
+            return Failure(known)
 
-    def start(capsule: Capsule) -> _Start:
-        environ = {**surroundings.environ, **changes, **_told(capsule, origin)}
-        since = glance(config) if config.settings.monitor.find_outputs else None
-        return _Start(plan, capsule, Command(surroundings.argv, surroundings.cwd, environ), since)
+        def start(capsule: Capsule) -> _Start:
+            environ = {**surroundings.environ, **changes, **_told(capsule, origin)}
+            return _Start(plan, capsule, Command(surroundings.argv, surroundings.cwd, environ), seen())
 
-    return opened(plan, before, context).map(start).alt(lambda fault: (fault, *known))
+        return opened(plan, before, context).map(start).alt(lambda fault: (fault, *known))
+
+
+@contextmanager
+def _looking(config: Config) -> Iterator[Callable[[], Glance | None]]:
+    """Begin to look at the files below the root, beside all else that is looked at, where they are many."""
+    capture = config.settings.capture
+    if not config.settings.monitor.find_outputs:
+        yield lambda: None
+    elif capture.pre_capture_commands or any(wish.move for wish in capture.files.values()):
+        yield partial(glance, config)  # when these are through
+    elif (begun := look(config, _FEW)).folders:
+        with beside(partial(_plain, begun)) as answer:
+            yield lambda: Glance(*answer())
+    else:
+        yield partial(finished, begun)
+
+
+def _plain(begun: Look) -> tuple[Mapping[str, State], bool]:
+    seen = finished(begun)
+    return seen.files, seen.whole
 
 
 def _closed(config: Config, start: _Start, outcome: Outcome) -> Result[Capsule, _Faults]:

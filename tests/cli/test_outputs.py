@@ -49,6 +49,26 @@ def test_new_changed_and_removed_files_are_told_and_kept(project: Path) -> None:
     assert (capsule / ".capsula/outputs/d/new").read_bytes() == b"1"
 
 
+def test_where_there_are_thousands_of_files_the_command_finds_nobody_beside_it(project: Path) -> None:
+    for number in range(2100):
+        (project / f"{number}").write_text("")
+    (project / "d").mkdir()
+    (project / "d/changed").write_text("before")
+
+    others = "for each in $(cat /proc/$PPID/task/*/children); do cat /proc/$each/comm; done"
+    found = outputs(project, f"rm 7; {others} > d/changed")
+
+    assert {*(project / "d/changed").read_text().split()} == {"sh"}, "no child like us is left"
+    assert {path: told["change"] for path, told in found.items()} == {"7": "removed", "d/changed": "changed"}
+
+
+def test_a_file_that_the_capture_moves_was_never_there(project: Path) -> None:
+    (project / "capsula.toml").write_text(PLAIN + '[capture.files]\n"a.txt" = { move = true }\n')
+    (project / "a.txt").write_text("a")
+
+    assert outputs(project, "ls") == {}
+
+
 def test_a_run_that_writes_nothing_has_no_outputs(project: Path) -> None:
     assert outputs(project, "cat capsula.toml") == {}
 
