@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Sequence
-from itertools import dropwhile
+from itertools import chain, dropwhile
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -54,7 +54,10 @@ def _of_project(surroundings: Surroundings) -> Interpreter | None:
                 return active
             chosen = surroundings.environ.get("UV_PROJECT_ENVIRONMENT") or ".venv"
             places = (surroundings.cwd, *surroundings.cwd.parents)
-            program = next(filter(None, (_executable(Path(place, chosen, "bin", "python")) for place in places)), None)
+            program = next(
+                filter(None, (_executable(Path(place, chosen, "bin", "python"), surroundings) for place in places)),
+                None,
+            )
             return Interpreter(program, "project") if program else None
     return None
 
@@ -69,7 +72,9 @@ def _of_script(surroundings: Surroundings) -> Interpreter | None:
 
 def _found_on_path(surroundings: Surroundings) -> Interpreter | None:
     programs = (
-        _executable(Path(directory, name)) for directory in _search_path(surroundings) for name in ("python", "python3")
+        _executable(Path(directory, name), surroundings)
+        for directory in _search_path(surroundings)
+        for name in ("python", "python3")
     )
     program = next(filter(None, programs), None)
     return Interpreter(program, "path") if program else None
@@ -82,8 +87,9 @@ def _is_python(program: str) -> bool:
 def _found(program: str, surroundings: Surroundings) -> str | None:
     """Return the path of a program as the command's process would find it."""
     if "/" in program:
-        return _executable(surroundings.cwd / program)
-    return next(filter(None, (_executable(Path(place, program)) for place in _search_path(surroundings))), None)
+        return _executable(surroundings.cwd / program, surroundings)
+    places = _search_path(surroundings)
+    return next(filter(None, (_executable(Path(place, program), surroundings) for place in places)), None)
 
 
 def _search_path(surroundings: Surroundings) -> Iterator[Path]:
@@ -91,8 +97,29 @@ def _search_path(surroundings: Surroundings) -> Iterator[Path]:
         yield surroundings.cwd / directory
 
 
-def _executable(file: Path) -> str | None:
-    return str(file) if file.is_file() and os.access(file, os.X_OK) else None
+def _executable(file: Path, surroundings: Surroundings) -> str | None:
+    if not file.is_file() or not os.access(file, os.X_OK):
+        return None
+    return _behind(file, surroundings) if file.parent.name == "shims" else str(file)
+
+
+def _behind(shim: Path, surroundings: Surroundings) -> str:
+    """Return the program that a shim of pyenv stands for, where one version is chosen by its whole name.
+
+    In all other cases it is the shim itself, which finds it too, and takes ten times as long as a start of Python.
+    """
+    chosen = surroundings.environ.get("PYENV_VERSION") or _chosen_version(shim.parent.parent, surroundings)
+    program = shim.parent.parent / "versions" / chosen / "bin" / shim.name
+    is_one = chosen not in ("", "..") and "/" not in chosen
+    return str(program) if is_one and program.is_file() and os.access(program, os.X_OK) else str(shim)
+
+
+def _chosen_version(root: Path, surroundings: Surroundings) -> str:
+    """Return what the first file that chooses versions holds: for the directory, one around it, or everywhere."""
+    starts = (surroundings.environ.get("PYENV_DIR"), surroundings.cwd)
+    places = (place for start in starts if start for place in (Path(start), *Path(start).parents))
+    files = chain((place / ".python-version" for place in places), (root / "version",))
+    return next((_beginning(str(file)).strip() for file in files if file.is_file()), "")
 
 
 _OPTION = re.compile(r"-([^cmWX]*)([cmWX]?)(.*)", re.DOTALL)
