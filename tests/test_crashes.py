@@ -267,7 +267,6 @@ def unsafe(operations: Sequence[str], capsule: Path, moved: Path) -> list[str]:
         match operation:
             case "create" | "mkdir" | "link":
                 names.add(path)
-                found += [f"{it} before {line}" for it in contents if operation == "link" and it.startswith(path)]
             case "write" | "ftruncate64" | "fchmod" | "futimens" | "chmod":
                 contents.add(path)
             case "fsync":
@@ -282,6 +281,8 @@ def unsafe(operations: Sequence[str], capsule: Path, moved: Path) -> list[str]:
                 contents = {path if it == origin else it for it in contents}
             case "unlink" if path == str(moved):
                 found += [f"{it} before {line}" for it in contents | names if _is_needed(it, capsule)]
+            case "unlink" if path in contents:  # which has another name by now
+                found.append(f"{path} before {line}")
     return found + [f"{it} at the end" for it in contents | names if _is_needed(it, capsule)]
 
 

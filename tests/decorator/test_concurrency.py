@@ -130,6 +130,26 @@ def test_a_cancelled_task_is_cancelled(root: Path) -> None:
     assert (ended["exception_info"]["error_type"], ended["capsula"]["status"]) == ("CancelledError", "interrupted")
 
 
+def test_a_forked_child_has_its_own_name_in_what_it_opens(root: Path) -> None:
+    source = """
+import os, capsula
+@capsula.monitor
+def call(): return os.getpid()
+parent = call()
+read, write = os.pipe()
+if os.fork() == 0:
+    os.write(write, str(call()).encode())
+    os._exit(0)
+print(parent, os.read(read, 99).decode())
+os.wait()
+"""
+
+    done = run(root, source)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [str(record["capsula"]["process"]["pid"]) for record in befores(root)] == done.stdout.split()
+
+
 def test_a_forked_child_records_and_only_the_parent_closes(root: Path) -> None:
     source = """
 import os, capsula

@@ -13,14 +13,16 @@ from returns.result import Failure, Success
 from capsula.core.ask import Ask
 from capsula.core.fault import Fault
 from capsula.effects.asks import OUTPUT_LIMIT, started
+from capsula.effects.process import fed
 
 ENVIRON = {"PATH": os.defpath, "LC_ALL": "C"}
 
 
 def test_an_answer_is_what_the_program_prints_where_it_is_told_to_run(tmp_path: Path) -> None:
+    (tmp_path / "typed").write_text("typed")
     ask = Ask(("sh", "-c", 'echo "$NAME"; pwd; cat; echo aside >&2'))
 
-    with started([ask], ENVIRON | {"NAME": "caf\udce9"}, tmp_path) as answers:
+    with fed(tmp_path / "typed"), started([ask], ENVIRON | {"NAME": "caf\udce9"}, tmp_path) as answers:
         answer = answers[ask]
         again = answers[ask]
 

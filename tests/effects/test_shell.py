@@ -14,6 +14,7 @@ from returns.result import Failure, Success
 
 from capsula.core.effect import Shell
 from capsula.core.fault import Fault
+from capsula.effects.process import fed
 from capsula.effects.shell import shell
 
 REMEDY = "mend the command, or take it out"
@@ -49,7 +50,12 @@ def test_output_that_is_not_utf8_is_readable(tmp_path: Path) -> None:
 
 
 def test_standard_input_is_closed(tmp_path: Path) -> None:
-    assert facts_of(Shell("! read line", tmp_path, 60))["exit_code"] == 0
+    (tmp_path / "typed").write_text("line\n")
+
+    with fed(tmp_path / "typed"):
+        facts = facts_of(Shell("! read line", tmp_path, 60))
+
+    assert facts["exit_code"] == 0
 
 
 def test_of_much_output_the_end_is_shown(tmp_path: Path) -> None:

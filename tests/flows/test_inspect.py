@@ -120,6 +120,19 @@ def test_a_process_is_told_from_every_other(tmp_path: Path, difference: Mapping[
     assert state(directory) == expected
 
 
+def test_a_process_is_known_whatever_it_is_called() -> None:
+    name = Path("/proc/self/comm")
+    called, known = name.read_text(), process()["started"]
+
+    name.write_text("a) R 1 (b")
+    try:
+        seen = started(os.getpid())
+    finally:
+        name.write_text(called)
+
+    assert seen == known
+
+
 def test_a_run_that_was_refused_says_so(tmp_path: Path) -> None:
     directory = written(tmp_path / "vault" / "a", before={}, after={"capsula": {"status": "refused"}})
 
