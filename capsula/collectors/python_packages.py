@@ -227,11 +227,12 @@ def _distribution(package: Package, report: Report, config: Config) -> Answer:
     faults: list[Fault] = []
     if package["digest"]:
         facts["digest"] = package["digest"]
-    location = Path(package["place"]).parent
-    if not any(location.is_relative_to(str(report["interpreter"][prefix])) for prefix in ("prefix", "base_prefix")):
-        facts["location"] = str(location)
+    location = package["place"].rpartition("/")[0]
+    prefixes = (f"{report['interpreter'][prefix]}/" for prefix in ("prefix", "base_prefix"))
+    if not any(location.startswith(prefix) for prefix in prefixes):  # without paths: of hundreds of packages
+        facts["location"] = location
     if package["linked"]:
-        facts |= {"url": location.as_uri(), "editable": True}
+        facts |= {"url": Path(location).as_uri(), "editable": True}
     if package.get("files"):
         facts["files"] = package["files"]
     if package["direct_url"]:
