@@ -182,7 +182,8 @@ def _looked_at(top: str, folder: str, files: dict[str, State]) -> list[str]:
         with os.scandir(descriptor) as listing:
             entries = list(listing)
         # While the folder is open, the names of those above it need not be looked up again for each of its files.
-        return [] if any(entry.name in _MARKS for entry in entries) else _parted(entries, folder, files)
+        is_marked = not _MARKS.isdisjoint([entry.name for entry in entries])
+        return [] if is_marked else _parted(entries, folder, files)
     except OSError:  # as above
         return []
     finally:

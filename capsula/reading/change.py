@@ -1,7 +1,6 @@
 """Changes: what a diff says of a path, and the patch of it that git applies, whatever the user's configuration."""
 
 import os
-import re
 import stat
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -123,12 +122,13 @@ def _as_git_applies_it(change: Change) -> bytes:
 
 
 _DIRTY = b"-dirty\n"
-_BODY = re.compile(rb"^(?=@@ |GIT binary patch$)", re.MULTILINE)
+_BODY = (b"\n@@ ", b"\nGIT binary patch\n")
+"""What a body begins with, behind the header; the lines of a body all begin with something else."""
 
 
 def _body(patch: bytes) -> bytes:
-    start = _BODY.search(patch)
-    return patch[start.start() :] if start else b""
+    starts = [start for mark in _BODY if (start := patch.find(mark)) >= 0]
+    return patch[min(starts) + 1 :] if starts else b""
 
 
 def _mode_lines(change: Change) -> list[bytes]:
