@@ -149,3 +149,12 @@ def test_a_configuration_without_bounds_is_refused_whatever_it_holds(tmp_path: P
 
     assert (done.returncode, (tmp_path / "ran").exists()) == (125, False)
     assert done.stderr == f"capsula: capsula.toml: is larger than {LARGEST} bytes\n"
+
+
+def test_of_a_configuration_without_end_no_more_is_read_than_is_refused(tmp_path: Path) -> None:
+    with (tmp_path / "capsula.toml").open("wb") as endless:
+        endless.truncate(1 << 40)
+
+    (mistake,) = load(None, Surroundings(tmp_path, {}, (), "python")).failure()
+
+    assert str(mistake) == f"capsula.toml: is larger than {LARGEST} bytes"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from capsula.core.content import Sum
+from capsula.core.document import LARGEST
 from capsula.core.fault import Fault
 from capsula.effects.manifest import NAME, Signer, integrity, is_own, signed
 from tests.running import PLAIN, capsula, document, only_capsule
@@ -109,6 +110,31 @@ def test_a_manifest_that_is_none_is_malformed(capsule: Path, text: str) -> None:
     (fault,) = integrity(capsule)
 
     assert (fault.kind, fault.path[0], is_own(capsule)) == ("malformed", NAME, False)
+
+
+def test_a_manifest_without_bounds_is_malformed(capsule: Path) -> None:
+    with (capsule / NAME).open("wb") as large:
+        large.truncate(LARGEST + 1)
+
+    assert integrity(capsule) == (Fault("malformed", f"is larger than {LARGEST} bytes", path=(NAME,)),)
+
+
+def test_a_signature_of_odd_letters_is_not_our_own(capsule: Path) -> None:
+    facts = document(capsule, NAME)
+    (capsule / NAME).write_text(json.dumps({**facts, "signature": "\xe9" * 64}))
+
+    assert is_own(capsule) is False
+
+
+def test_a_link_in_the_place_of_a_file_is_not_that_file(capsule: Path) -> None:
+    (capsule / "kept.txt").rename(capsule.parent / "x")
+    (capsule / "kept.txt").symlink_to("../x")  # as long as the file, which holds "kept"
+    (capsule / "folder").symlink_to("..")
+
+    assert [(fault.path, fault.kind) for fault in integrity(capsule)] == [
+        (("kept.txt",), "failed"),
+        (("folder",), "extra"),
+    ]
 
 
 def test_a_name_that_leads_out_of_the_capsule_is_never_followed(capsule: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from returns.result import Failure, Success
 from capsula.core.fault import Fault
 from capsula.core.fragment import Fragment
 from capsula.effects.records import FOLDER, record, records
+from tests.running import files_limited_to
 
 
 def lines(capsule: Path, *texts: str, name: str = "1.jsonl") -> None:
@@ -126,3 +127,10 @@ def test_processes_record_at_the_same_time(tmp_path: Path) -> None:
 
     fragment = records(tmp_path).unwrap()
     assert fragment == Fragment({f"{process}.{number}": "x" * 10_000 for process in range(4) for number in range(200)})
+
+
+def test_what_was_written_in_part_is_a_fault(tmp_path: Path) -> None:
+    with files_limited_to(20):
+        answer = record(tmp_path, "a", "x" * 100)
+
+    assert answer == Failure(Fault("full", "a could not be recorded: only a part of it was written"))

@@ -11,7 +11,7 @@ import pytest
 from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config, Surroundings
-from capsula.core.document import dumps
+from capsula.core.document import LARGEST, dumps
 from capsula.core.fault import Fault, Json
 from capsula.core.settings import CaptureSettings, GitSettings, Settings
 from capsula.effects.surroundings import process, started
@@ -227,6 +227,18 @@ def test_a_document_that_is_no_file_is_never_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "vault" / "a" / "context.json")
 
     assert [inspected(entry).state for entry in capsules(tmp_path / "vault").unwrap()] == ["broken", "broken"]
+
+
+def test_a_document_without_bounds_is_not_read(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "a/context.json").symlink_to("/dev/zero")
+    with (tmp_path / "b/context.json").open("wb") as large:
+        large.truncate(LARGEST + 1)
+
+    told = {it.name: inspected(it).faults[0].message for it in capsules(tmp_path).unwrap()}
+
+    assert told == {"a": "is not a regular file", "b": f"is larger than {LARGEST} bytes"}
 
 
 @pytest.mark.parametrize("taken", ["yesterday", 5, None, "0001-01-01T00:00:00+14:00"])
