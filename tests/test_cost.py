@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from time import time
 
@@ -141,6 +142,22 @@ def test_a_log_is_not_read_again_for_its_hash(tmp_path: Path) -> None:
 
     ways = ["O_CREAT" if "O_CREAT" in call else "O_NOFOLLOW" if "O_NOFOLLOW" in call else "" for call in opened]
     assert ways == ["O_CREAT", "O_NOFOLLOW", ""], "written, read for the record, synchronised"
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs: strace")
+@pytest.mark.parametrize(("durability", "told"), [("full", 20 * MIB), ("fast", 0)])
+def test_the_disk_begins_to_take_a_large_file_while_it_is_copied(durability: str, told: int, tmp_path: Path) -> None:
+    content = bytes(20 * MIB)
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "big").write_bytes(content)
+    wish = 'big = { hash = "sha256", copy = true }'
+    (root / "capsula.toml").write_text(f'durability = "{durability}"\n{PLAIN}[capture.files]\n{wish}\n')
+
+    advice = traced(root, "fadvise64", "capture")
+
+    assert sum(int(call.split(", ")[2]) for call in advice) == told
+    assert document(only_capsule(root), "context.json")["files"]["big"]["file_hash"] == sha256(content).hexdigest()
 
 
 @pytest.mark.parametrize("wish", ['{ hash = "sha256" }', '{ hash = "sha256", copy = true }'])

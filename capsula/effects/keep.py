@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from errno import EBADF, EINVAL, ENOSYS, ENOTSUP, ENXIO, EOPNOTSUPP, EPERM, EXDEV
 from pathlib import Path
 from queue import SimpleQueue
@@ -26,12 +27,15 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _STAT_BLOCK = 512
 
 
-def kept(effect: Keep, capsule: Path) -> Answer:
-    """Copy a file into a capsule; that the origin of a moved one is removed is a further effect, of its fragment."""
+def kept(effect: Keep, capsule: Path, *, durable: bool = False) -> Answer:
+    """Copy a file into a capsule; that the origin of a moved one is removed is a further effect, of its fragment.
+
+    If it is to be ``durable``, the disk begins to take it while it is copied; whoever needs it there, waits for that.
+    """
     try:
         source = os.open(effect.origin, os.O_RDONLY | _WITHOUT_WAITING | (_NO_LINK if effect.plain else 0))
         try:
-            return _kept(effect, capsule / effect.target, source)
+            return _kept(effect, capsule / effect.target, source, durable=durable)
         finally:
             os.close(source)
     except OSError as error:
@@ -43,7 +47,7 @@ def identity(status: os.stat_result) -> tuple[int, int, int, int]:
     return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def _kept(effect: Keep, target: Path, source: int) -> Answer:
+def _kept(effect: Keep, target: Path, source: int, *, durable: bool) -> Answer:
     before = os.fstat(source)
     if not stat.S_ISREG(before.st_mode):
         return Failure(Fault("not a file", f"{effect.origin} is not a regular file"))
@@ -51,7 +55,7 @@ def _kept(effect: Keep, target: Path, source: int) -> Answer:
     destination = created(target)
     with removed_unless_whole(target):
         try:
-            digest, size = _copied(source, destination, before, effect.algorithm)
+            digest, size = _copied(source, destination, before, effect.algorithm, durable=durable)
             # Its owner reads it, whoever was to read the origin: the capsule is synchronised, compared, shown.
             os.fchmod(destination, before.st_mode & stat.S_IRWXU | stat.S_IRUSR)
             os.utime(destination, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -76,7 +80,7 @@ def _kept(effect: Keep, target: Path, source: int) -> Answer:
 
 
 def _copied(
-    source: int, destination: int, before: os.stat_result, algorithm: HashAlgorithm | None
+    source: int, destination: int, before: os.stat_result, algorithm: HashAlgorithm | None, *, durable: bool
 ) -> tuple[str | None, int]:
     """Copy, and hash behind the copy what stands in the destination: what is hashed is what is kept.
 
@@ -90,7 +94,9 @@ def _copied(
         return digest.hexdigest() if digest else None, _all_written(destination, content)
     position = 0
     copied = _positions(source, destination, before)
-    for arrived in copied if before.st_size <= _CHUNK else _ahead(copied):
+    if before.st_size > _CHUNK:
+        copied = _ahead(_set_off(copied, destination) if durable else copied)
+    for arrived in copied:
         while digest and (block := os.pread(destination, min(arrived - position, _CHUNK), position)):
             digest.update(block)
             position += len(block)
@@ -117,6 +123,17 @@ def _positions(source: int, destination: int, before: os.stat_result) -> Iterato
     while not size and (chunk := os.read(source, _CHUNK)):  # below /proc a file does not know its size
         yield (position := position + _all_written(destination, chunk))
     os.ftruncate(destination, position)
+
+
+def _set_off(positions: Iterator[int], destination: int) -> Iterator[int]:
+    """Have the disk begin to take each part once it is copied: it is done sooner, and nothing waits for it here."""
+    begun = 0
+    for position in positions:
+        if hasattr(os, "posix_fadvise"):
+            with suppress(OSError):  # it is advice: to need no longer what is not on the disk is to begin to write it
+                os.posix_fadvise(destination, begun, position - begun, os.POSIX_FADV_DONTNEED)
+        begun = position
+        yield position
 
 
 def _has_holes(status: os.stat_result) -> bool:

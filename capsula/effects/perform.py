@@ -13,19 +13,22 @@ from capsula.effects.files import folders, replaced, written
 from capsula.effects.key import sealed
 
 
-def performed(effects: Iterable[Effect], capsule: Path) -> list[tuple[KeyPath, Answer]]:
-    """Perform effects in their order, below the directory of a capsule; one that fails costs only its own facts."""
-    return [(effect.at, _answer(effect, capsule)) for effect in effects]
+def performed(effects: Iterable[Effect], capsule: Path, *, durable: bool = False) -> list[tuple[KeyPath, Answer]]:
+    """Perform effects in their order, below the directory of a capsule; one that fails costs only its own facts.
+
+    If they are to be ``durable``, the disk, for which somebody will wait, is set to work early.
+    """
+    return [(effect.at, _answer(effect, capsule, durable=durable)) for effect in effects]
 
 
-def _answer(effect: Effect, capsule: Path) -> Answer:
+def _answer(effect: Effect, capsule: Path, *, durable: bool) -> Answer:
     try:
-        return _performed(effect, capsule)
+        return _performed(effect, capsule, durable=durable)
     except Exception as bug:  # what a facet has put into an effect, ours or a plugin's, may raise anything
         return Failure(crash_of(bug, "this is a bug of the facet; please report it"))
 
 
-def _performed(effect: Effect, capsule: Path) -> Answer:
+def _performed(effect: Effect, capsule: Path, *, durable: bool) -> Answer:
     match effect:
         case Shell():
             from capsula.effects.shell import shell  # each of these only where one of its kind is wanted
@@ -40,7 +43,7 @@ def _performed(effect: Effect, capsule: Path) -> Answer:
         case Keep():
             from capsula.effects.keep import kept
 
-            return kept(effect, capsule)
+            return kept(effect, capsule, durable=durable)
         case Remove():
             return _removed(effect)
         case Remember():

@@ -124,7 +124,7 @@ def _done(draft: Draft, directory: Path, known: Mapping[str, Sum | None]) -> tup
     if not draft.fragment.effects:
         return draft, {**known}
     effects = laid_out(draft.fragment.effects, known)
-    answers = performed(effects, directory)
+    answers = performed(effects, directory, durable=draft.header.durability == "full")
     held = (target for effect, (_, answer) in zip(effects, answers, strict=True) for target in _held(effect, answer))
     return draft._replace(fragment=graft(draft.fragment, answers)), {**known, **dict(held)}
 
