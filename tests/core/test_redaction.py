@@ -104,3 +104,22 @@ def test_a_stream_without_secrets_has_no_digest() -> None:
     log = b"".join(passage.fed(memoryview(b"loss 0.1\n")))
 
     assert (log + passage.rest(), passage.digest, passage.unscanned_from) == (b"loss 0.1\n", None, None)
+
+
+def test_what_was_harmless_is_marked_once_it_stands_behind_the_name_of_a_secret() -> None:
+    plain = {"name": "correct horse", "argv": ["run", "--depth", "correct horse"]}
+    telling = {"password": "correct horse", "argv": ["run", "--token", "correct horse"]}
+
+    once, then = KEYED.json(plain), KEYED.json(telling)
+
+    mark = KEYED.mark("named", b"correct horse").decode()
+    assert (once, then) == (plain, {"password": mark, "argv": ["run", "--token", mark]})
+
+
+def test_what_one_wish_allows_another_one_marks() -> None:
+    value = {"environment_variables": {"MY_KEY": "correct horse"}}
+    lenient = Redaction(DiscretionSettings(allow=("MY_KEY",)))
+
+    allowed, marked = lenient.json(value), Redaction().json(value)
+
+    assert (allowed, marked) == (value, {"environment_variables": {"MY_KEY": "[redacted named]"}})
