@@ -58,6 +58,7 @@ def _chosen(config: Config) -> tuple[str, ...]:
     return _ALWAYS + source + cpu + packages + system + environment
 
 
+@cache
 def _module(name: str) -> ModuleType:
     return import_module(f"capsula.collectors.{name}")
 

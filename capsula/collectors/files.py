@@ -69,6 +69,8 @@ def collect(config: Config) -> Answer:
     is an entry of its own, and counts for the key that names it, or else for the first that covers it. What is behind
     a linked folder is covered only if the key names the link. Never covered are the vault and what is git's.
     """
+    if not config.settings.capture.files:
+        return Success(Fragment({}))
     vault, known_hashes = _real(config.vault), cache_of(config.surroundings.environ)
     ground = _Ground(config.root, _real(config.root), vault, _holder(), known_hashes)
     named: dict[str, Answer] = {}

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from capsula.core.config import Surroundings
 from capsula.core.fault import Json
+from capsula.core.once import latest
 
 _COERCED = {"C.UTF-8", "C.utf8", "UTF-8"}
+_NULL = Path(os.devnull)
 
 
 def surroundings(argv: tuple[str, ...] = ()) -> Surroundings:
@@ -57,7 +59,7 @@ def stream_kind(descriptor: int) -> str:
 
 def _is_null(device: int) -> bool:
     try:
-        return device == Path(os.devnull).stat().st_rdev
+        return device == _NULL.stat().st_rdev
     except OSError:  # there may be no devices by name
         return False
 
@@ -65,10 +67,15 @@ def _is_null(device: int) -> bool:
 def umask() -> str | None:
     """Return the umask in octal, read and not set (``os.umask`` sets it); none where that is not to be had."""
     try:
-        status = Path("/proc/self/status").read_text()
+        with open("/proc/self/status", "rb", buffering=0) as status:  # each call of a function pays
+            _, told, rest = status.read(_BEGINNING).partition(b"\nUmask:\t")
     except OSError:
         return None
-    return next((line.split()[1] for line in status.splitlines() if line.startswith("Umask:")), None)
+    return rest.split(b"\n", 1)[0].decode() if told else None
+
+
+_BEGINNING = 256
+"""Bytes of what the kernel tells of a process, its umask among them: only the name of the program is before it."""
 
 
 def boot_id() -> str | None:
@@ -97,7 +104,18 @@ def _cwd() -> Path:
         return Path(os.environ.get("PWD", os.sep))
 
 
-def _environ() -> dict[str, str]:
+def _environ() -> Mapping[str, str]:
+    held: Mapping[bytes, bytes] | None = getattr(os.environ, "_data", None)
+    return _given() if held is None else _decoded(dict(held))
+
+
+@latest
+def _decoded(_held: Mapping[bytes, bytes]) -> Mapping[str, str]:
+    """Return what ``os.environ`` holds now; it has to decode all of it each time."""
+    return _given()
+
+
+def _given() -> Mapping[str, str]:
     """Return the environment that the process was given: in a C locale Python itself adds LC_CTYPE to it."""
     environ = dict(os.environ)
     if environ.get("LC_CTYPE") in _COERCED and not _was_given("LC_CTYPE"):
