@@ -27,13 +27,17 @@ def folders(folder: Path) -> tuple[Path, ...]:
     missing = tuple(takewhile(lambda each: not each.is_dir(), (folder, *folder.parents)))
     for each in reversed(missing):
         try:
-            each.mkdir(PRIVATE_FOLDER)
+            founded(each)
         except FileExistsError:
             if not each.is_dir():
                 raise
-        else:
-            each.chmod(PRIVATE_FOLDER)  # the umask may have taken from it what its owner needs
     return missing
+
+
+def founded(folder: Path) -> None:
+    """Make a new private folder; the one above it is there."""
+    folder.mkdir(PRIVATE_FOLDER)
+    folder.chmod(PRIVATE_FOLDER)  # the umask may have taken from it what its owner needs
 
 
 def created(file: Path) -> int:
@@ -49,6 +53,18 @@ def written(file: Path, chunks: Iterable[bytes]) -> int:
         size = sum(map(stream.write, chunks))
         stream.flush()
     return size
+
+
+def put(file: Path, text: bytes) -> None:
+    """Write a new private file that holds a text; what could be written in part only is removed."""
+    descriptor = created(file)
+    try:
+        with removed_unless_whole(file):
+            left = memoryview(text)
+            while left:
+                left = left[os.write(descriptor, left) :]
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -68,7 +84,7 @@ def replaced(file: Path, text: bytes, aside: Path, *, durable: bool) -> tuple[Fa
     The fault is that of ``settled``: the file is there already.
     """
     temporary = aside / f"{file.name}.{os.getpid()}.{os.urandom(4).hex()}"
-    written(temporary, (text,))
+    put(temporary, text)
     with removed_unless_whole(temporary):
         if durable:
             synchronised(temporary)

@@ -5,9 +5,11 @@ import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from errno import EMLINK, ENOSYS, ENOTSUP, EPERM
+from functools import cache, lru_cache
 from hashlib import sha256
 from hmac import digest
 from pathlib import Path
+from time import time_ns
 
 from returns.result import Failure, Result, Success
 
@@ -19,6 +21,8 @@ from capsula.effects.files import folders, synchronised, written
 from capsula.effects.vault import OWN, workplace
 
 LENGTH = 32
+_TICK = 50_000_000
+"""In ns; the clock by which file systems tell times goes on a hundred times a second or more."""
 
 _WITHOUT_LINKS = {EPERM, ENOTSUP, EMLINK, ENOSYS}
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -68,6 +72,7 @@ def _digests(drawn: bytes, values: Mapping[str, str]) -> dict[str, Json]:
     return {name: keyed_digest(drawn, name, value) for name, value in values.items()}
 
 
+@lru_cache(8)
 def _file(vault: Path) -> Path:
     return vault / OWN / "key"
 
@@ -75,14 +80,23 @@ def _file(vault: Path) -> Path:
 def _read(vault: Path) -> Result[tuple[bytes, os.stat_result], Fault]:
     file = _file(vault)
     try:
-        with open(os.open(file, _READING), "rb") as stream:
-            status = os.fstat(stream.fileno())
-            content = stream.read(LENGTH + 1) if stat.S_ISREG(status.st_mode) else b""
+        status = file.lstat()
+        # Of one that is younger than the clock of the file system can tell, another might have taken the place.
+        is_young = time_ns() - status.st_ctime_ns < _TICK
+        read = _content.__wrapped__ if is_young else _content
+        content = read(file, (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns))
     except OSError as error:
         return Failure(fault_of(error, str(file)))
     if len(content) != LENGTH:
         return Failure(Fault("malformed", f"{file} is no key of Capsula", "remove it; another one will be drawn"))
     return Success((content, status))
+
+
+@lru_cache(8)
+def _content(file: Path, _version: tuple[int, ...]) -> bytes:
+    """Return what a key holds; it is read once for all the capsules that a process makes."""
+    with open(os.open(file, _READING), "rb") as stream:
+        return stream.read(LENGTH + 1) if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else b""
 
 
 def _drawn(vault: Path) -> None:
@@ -110,8 +124,12 @@ def _linked(aside: Path, file: Path, drawn: bytes) -> None:
 
 
 def _place(status: os.stat_result) -> bytes:
+    return sha256(f"{status.st_ino} {status.st_uid} {os.geteuid()} ".encode() + _machine()).digest()
+
+
+@cache
+def _machine() -> bytes:
     try:
-        machine = Path("/etc/machine-id").read_bytes()
+        return Path("/etc/machine-id").read_bytes()
     except OSError:
-        machine = b""
-    return sha256(f"{status.st_ino} {status.st_uid} {os.geteuid()} ".encode() + machine).digest()
+        return b""

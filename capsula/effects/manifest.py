@@ -13,7 +13,7 @@ from returns.result import Failure, Result, Success
 from capsula.core.content import Sum, summed
 from capsula.core.document import LARGEST, dumps, loads
 from capsula.core.fault import Fault, Json, fault_of
-from capsula.effects.files import replaced
+from capsula.effects.files import put, replaced
 from capsula.effects.key import key, signature, vault_of
 from capsula.effects.vault import OWN
 
@@ -35,13 +35,16 @@ class Signer(NamedTuple):
     """``running`` or ``open`` if more will come to it."""
 
 
-def signed(signer: Signer, known: Mapping[str, Sum | None], coming: Mapping[str, bytes]) -> dict[str, Sum]:
+def signed(
+    signer: Signer, known: Mapping[str, Sum | None], coming: Mapping[str, bytes], *, is_first: bool = False
+) -> dict[str, Sum]:
     """Write the manifest of a capsule and return what each file of it is; raises ``OSError``.
 
     Args:
         signer: Which capsule; without a key of its vault, the manifest is not signed.
         known: Files by their path in the capsule; those that were hashed as they were written are not read again.
         coming: The texts of documents that will be put in their places after this one.
+        is_first: Whether the capsule has no manifest yet.
     """
     sums = {path: known.get(path) or _sum(file) for path, file in _files(signer.directory)}
     sums |= {path: summed(text) for path, text in coming.items()}
@@ -49,14 +52,17 @@ def signed(signer: Signer, known: Mapping[str, Sum | None], coming: Mapping[str,
         "format": FORMAT,
         "id": signer.id,
         "status": signer.status,
-        "files": {path: sums[path]._asdict() for path in sorted(sums)},
+        "files": {path: {"size": it.size, "sha256": it.sha256} for path, it in sorted(sums.items())},
     }
     canonical = _canonical(facts)
     proof = signature(signer.vault, canonical).lash(
         lambda _: key(signer.vault).bind(lambda _: signature(signer.vault, canonical))
     )
     text = dumps({**facts, "signature": proof.value_or(None)})
-    replaced(signer.directory / NAME, text, signer.directory / OWN, durable=False)
+    if is_first:
+        put(signer.directory / NAME, text)
+    else:
+        replaced(signer.directory / NAME, text, signer.directory / OWN, durable=False)
     return sums
 
 
@@ -92,9 +98,9 @@ def integrity(capsule: Path) -> tuple[Fault, ...]:
     return (*missing, *filter(None, changed), *extra)
 
 
-def _judged(path: str, file: Path, listed: Sum) -> Fault | None:
+def _judged(path: str, file: str, listed: Sum) -> Fault | None:
     try:
-        if file.lstat().st_size == listed.size and _sum(file) == listed:
+        if os.lstat(file).st_size == listed.size and _sum(file) == listed:
             return None
     except OSError as error:
         return fault_of(error).under(path)
@@ -134,18 +140,18 @@ def _canonical(facts: Mapping[str, Json]) -> bytes:
     return json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _files(directory: Path, above: str = "") -> Iterator[tuple[str, Path]]:
+def _files(directory: Path | str, above: str = "") -> Iterator[tuple[str, str]]:
     """Yield path and place of all that is in a capsule but folders and the manifest; links are not followed."""
     with os.scandir(directory) as listing:
         entries = sorted(listing, key=lambda entry: entry.name)
     for entry in entries:
         path = f"{above}{entry.name}"
         if entry.is_dir(follow_symlinks=False):
-            yield from _files(Path(entry.path), f"{path}/")
+            yield from _files(entry.path, f"{path}/")
         elif path != NAME:
-            yield path, Path(entry.path)
+            yield path, entry.path
 
 
-def _sum(file: Path) -> Sum:
+def _sum(file: str) -> Sum:
     with open(os.open(file, _READING), "rb", buffering=0) as stream:
         return Sum(os.fstat(stream.fileno()).st_size, file_digest(stream, "sha256").hexdigest())

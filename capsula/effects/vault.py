@@ -6,8 +6,9 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256
-from itertools import chain, count, takewhile
+from itertools import chain, count, islice
 from pathlib import Path
 from time import time
 
@@ -15,7 +16,7 @@ from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.settings import Durability
-from capsula.effects.files import PRIVATE_FOLDER, all_synchronised, folders, settled, synchronised, written
+from capsula.effects.files import PRIVATE_FOLDER, all_synchronised, folders, founded, settled, synchronised, written
 from capsula.effects.surroundings import process, started
 
 OWN = ".capsula"
@@ -24,23 +25,36 @@ PATIENCE = 3600.0
 """Seconds that something half-built is left alone, whatever its name says: process ids are not alike everywhere."""
 
 _PARTS = 5
+_NO_FOLDERS = 2
+"""Names of a folder without folders in it, where a file system counts them."""
+_judged: dict[Path, tuple[int, ...]] = {}
+"""Vaults without a flaw, and what their folders were then: none has one as long as they are that."""
+_next: dict[Path, int] = {}
+"""The name that was last given to a capsule, and the number that the next one of that name may have."""
 
 
 def building(vault: Path, identity: str) -> Result[Path, Fault]:
     """Make the vault if need be, and a private directory in it where a capsule is built aside."""
     aside = workplace(vault, identity)
+    folder = aside.parent
     try:
-        flaw = _versioned(aside.parents)
-        if flaw:
-            return Failure(_unsafe(vault, flaw))
-        for new in folders(vault):
-            synchronised(new.parent)  # once in the life of a vault; each capsule relies on its name
-        flaw = _planted(vault, (vault / OWN, aside.parent))
-        if flaw:
-            return Failure(_unsafe(vault, flaw))
+        if _judged.get(vault) != _identities(vault, folder):
+            flaw = _versioned(aside.parents)
+            if flaw:
+                return Failure(_unsafe(vault, flaw))
+            for new in folders(vault):
+                synchronised(new.parent)  # once in the life of a vault; each capsule relies on its name
+            flaw = _planted(vault, (vault / OWN, folder))
+            if flaw:
+                return Failure(_unsafe(vault, flaw))
+            folders(folder)
+            _swept(aside)
+            _judged[vault] = _identities(vault, folder)
+        elif folder.stat().st_nlink != _NO_FOLDERS:
+            _swept(aside)
         _hidden_from_git(vault)
-        _swept(aside)
-        folders(aside / OWN)
+        founded(aside)
+        founded(aside / OWN)
     except OSError as error:
         discarded(aside)
         return Failure(_unusable(vault, error))
@@ -49,7 +63,7 @@ def building(vault: Path, identity: str) -> Result[Path, Fault]:
 
 def workplace(vault: Path, identity: str) -> Path:
     """Return where something is built aside in a vault; if its builder dies, it is swept away in time."""
-    return vault / OWN / "building" / f"{_builder()}-{identity}"
+    return _folder(vault) / f"{_builder(**process())}-{identity}"
 
 
 def published(aside: Path, vault: Path, template: str, moment: datetime, durability: Durability) -> Result[Path, Fault]:
@@ -63,7 +77,7 @@ def published(aside: Path, vault: Path, template: str, moment: datetime, durabil
         if flaw:
             return Failure(_unsafe(vault, flaw))
         folders(above)
-        capsule = next(path for path in _names(vault / name) if _renamed(aside, path))
+        capsule = _named(aside, vault / name)
     except OSError as error:
         return Failure(_unusable(vault, error))
     return Success(capsule)
@@ -92,10 +106,24 @@ def discarded(aside: Path) -> None:
         aside.unlink()
 
 
-def _builder() -> str:
+@lru_cache(8)
+def _folder(vault: Path) -> Path:
+    return vault / OWN / "building"
+
+
+@lru_cache(1)
+def _builder(host: Json, boot_id: Json, pid: Json, started: Json) -> str:
     """Return what tells who builds: the host, since when it runs, the process, and since when that does."""
-    me = process()
-    return "-".join((_short(me["host"]), _short(me["boot_id"]), str(me["pid"]), str(me["started"])))
+    return "-".join((_short(host), _short(boot_id), str(pid), str(started)))
+
+
+def _identities(*folders: Path) -> tuple[int, ...]:
+    """Return what tells folders from all others, and who may change them; nothing if one is not there."""
+    try:
+        known = [folder.stat() for folder in folders]
+    except OSError:
+        return ()
+    return (os.geteuid(), *(part for it in known for part in (it.st_dev, it.st_ino, it.st_mode, it.st_uid)))
 
 
 def _short(text: Json) -> str:
@@ -181,19 +209,31 @@ def _hidden_from_git(vault: Path) -> None:
 
 def _up_to(vault: Path, folder: Path) -> Iterator[Path]:
     """Yield the folders from one below the vault up to it: each may be new, and its name is held by the next."""
-    return takewhile(lambda each: each.is_relative_to(vault), chain((folder,), folder.parents))
+    return chain((folder,), islice(folder.parents, len(folder.parts) - len(vault.parts)))
 
 
-def _names(capsule: Path) -> Iterator[Path]:
-    """Yield the names that may be free.
+def _named(aside: Path, wanted: Path) -> Path:
+    """Give a capsule its name, or the first with a number that is free."""
+    known = _next.get(wanted)
+    numbers = count(known) if known else _numbers(wanted)
+    number = next(number for number in numbers if _renamed(aside, _numbered(wanted, number)))
+    _next.clear()
+    _next[wanted] = number + 1
+    return _numbered(wanted, number)
 
-    The first number is found by halves: of a function that is called a thousand times a second, no call asks for each.
+
+def _numbers(wanted: Path) -> Iterator[int]:
+    """Yield the numbers that may be free.
+
+    The first is found by halves: of a function that is called a thousand times a second, no process asks for each.
     """
-    yield capsule
-    names = f"{capsule}_"
-    beyond = next(number for number in map((2).__pow__, count(1)) if not os.path.lexists(f"{names}{number}"))
-    first = bisect_left(range(beyond), True, 2, key=lambda number: not os.path.lexists(f"{names}{number}"))
-    yield from (Path(f"{names}{number}") for number in count(first))
+    yield 1
+    beyond = next(number for number in map((2).__pow__, count(1)) if not os.path.lexists(_numbered(wanted, number)))
+    yield from count(bisect_left(range(beyond), True, 2, key=lambda it: not os.path.lexists(_numbered(wanted, it))))
+
+
+def _numbered(wanted: Path, number: int) -> Path:
+    return wanted if number == 1 else wanted.with_name(f"{wanted.name}_{number}")
 
 
 def _renamed(aside: Path, capsule: Path) -> bool:

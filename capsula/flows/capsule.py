@@ -15,7 +15,7 @@ from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, Fragment, graft, joined
 from capsula.core.layout import laid_out
 from capsula.core.redaction import Redaction, redactions
-from capsula.effects.files import all_synchronised, replaced, written
+from capsula.effects.files import all_synchronised, put, replaced
 from capsula.effects.key import key, known_key
 from capsula.effects.manifest import Signer, signed
 from capsula.effects.perform import performed
@@ -82,40 +82,48 @@ def closed(capsule: Capsule, draft: Draft) -> Result[Capsule, Fault]:
 
 def _closed(capsule: Capsule, draft: Draft) -> Result[Capsule, Fault]:
     done, known = _done(draft, capsule.directory, capsule.held)
-    done, held = _listed(capsule, _redacted(done, capsule.redaction), known)
+    done = _redacted(done, capsule.redaction)
+    told = done.document
+    text = dumps(told)
+    listed = _listed(capsule, done, text, known)
+    if not isinstance(listed, Success):
+        done = done._replace(fragment=joined(done.fragment, Fragment(faults=(listed.failure(),))))
+        told = done.document
+        text = dumps(told)
     try:
         if draft.header.durability == "full":
             all_synchronised(capsule.directory)
-        doubts = _replace(capsule.directory, done)
+        doubts = _replace(capsule.directory, done, text)
     except OSError as error:
         return Failure(fault_of(error, f"the end of the run could not be recorded in {capsule.directory}"))
-    return Success(_cleared(capsule._replace(held=held), (done,), doubts))
+    return Success(_cleared(capsule._replace(held=listed.value_or(known)), ((done, told),), doubts))
 
 
 def _built(aside: Path, config: Config, drafts: Sequence[Draft]) -> Result[Capsule, Fault]:
     known: dict[str, Sum | None] = {}
-    done: list[Draft] = []
-    header = drafts[0].header
-    redaction = Redaction(config.settings.discretion, key(config.vault).value_or(None))
+    done: list[tuple[Draft, Document]] = []
+    header, vault = drafts[0].header, config.vault
+    redaction = Redaction(config.settings.discretion, key(vault).value_or(None))
     try:
         for draft in drafts:
             finished, known = _done(draft, aside, known)
             finished = _redacted(finished, redaction)
-            text = dumps(finished.document)
-            written(aside / draft.name, (text,))
+            told = finished.document
+            text = dumps(told)
+            put(aside / draft.name, text)
             known[draft.name] = summed(text)
-            done.append(finished)
-        held = signed(Signer(aside, config.vault, header.id, drafts[-1].status), known, {})
+            done.append((finished, told))
+        held = signed(Signer(aside, vault, header.id, drafts[-1].status), known, {}, is_first=True)
     except OSError as error:
         discarded(aside)
-        return Failure(fault_of(error, f"no capsule could be written in {config.vault}"))
+        return Failure(fault_of(error, f"no capsule could be written in {vault}"))
     except BaseException:
         discarded(aside)
         raise
-    place = published(aside, config.vault, config.settings.capsule_template, header.taken, header.durability)
+    place = published(aside, vault, config.settings.capsule_template, header.taken, header.durability)
     if not isinstance(place, Success):
         discarded(aside)
-    made = place.map(lambda directory: Capsule(directory, config.vault, header, {}, held, redaction))
+    made = place.map(lambda directory: Capsule(directory, vault, header, {}, held, redaction))
     return made.map(lambda capsule: _cleared(capsule, done, _doubts(capsule)))
 
 
@@ -133,6 +141,8 @@ def _redacted(draft: Draft, redaction: Redaction) -> Draft:
     """Return the draft without secrets; its header lists where they were."""
     faults = tuple(map(redaction.fault, draft.fragment.faults))
     facts = redaction.json(draft.fragment.facts)
+    if facts is draft.fragment.facts:
+        return draft._replace(fragment=draft.fragment._replace(faults=faults)) if faults else draft
     listed = [{"path": list(place), "rule": rule} for place, rule in islice(redactions(facts), MOST_REDACTIONS)]
     more = {**draft.more, "redacted": listed} if listed else draft.more
     return draft._replace(fragment=draft.fragment._replace(facts=facts, faults=faults), more=more)
@@ -151,18 +161,18 @@ def _held(effect: Effect, answer: Answer) -> Iterator[tuple[str, Sum | None]]:
             yield from ((target, None) for target, _ in contents)
 
 
-def _cleared(capsule: Capsule, drafts: Sequence[Draft], doubts: tuple[Fault, ...]) -> Capsule:
+def _cleared(capsule: Capsule, drafts: Sequence[tuple[Draft, Document]], doubts: tuple[Fault, ...]) -> Capsule:
     """Perform what waited for the capsule to be in its place, and to last: the removal of what was moved into it."""
-    capsule = capsule._replace(faults=capsule.faults + doubts)
-    for draft in drafts:
+    documents, faults = {**capsule.documents}, capsule.faults + doubts
+    for draft, whole in drafts:
         done = _left(draft, doubts[0]) if doubts else _done(draft, capsule.directory, capsule.held)[0]
-        faults = done.fragment.faults
-        if len(faults) > len(draft.fragment.faults):
-            capsule, trouble = _retold(capsule, done, drafts[-1].status)
-            faults += trouble
-        documents = {**capsule.documents, draft.name: done.document}
-        capsule = capsule._replace(documents=documents, faults=capsule.faults + faults)
-    return capsule
+        told = done.fragment.faults
+        if len(told) > len(draft.fragment.faults):
+            capsule, trouble = _retold(capsule, done, drafts[-1][0].status)
+            told += trouble
+        documents[draft.name] = done.document if draft.fragment.effects else whole
+        faults += told
+    return capsule._replace(documents=documents, faults=faults)
 
 
 def _doubts(capsule: Capsule) -> tuple[Fault, ...]:
@@ -177,24 +187,25 @@ def _left(draft: Draft, doubt: Fault) -> Draft:
 
 def _retold(capsule: Capsule, draft: Draft, status: str) -> tuple[Capsule, tuple[Fault, ...]]:
     signer = Signer(capsule.directory, capsule.vault, capsule.header.id, status)
+    text = dumps(draft.document)
     try:
-        doubts = _replace(capsule.directory, draft)
-        held = signed(signer, capsule.held, {draft.name: dumps(draft.document)})
+        doubts = _replace(capsule.directory, draft, text)
+        held = signed(signer, capsule.held, {draft.name: text})
     except OSError as error:
         return capsule, (fault_of(error, f"{draft.name} could not be brought up to date"),)
     return capsule._replace(held=held), doubts
 
 
-def _listed(capsule: Capsule, draft: Draft, known: Mapping[str, Sum | None]) -> tuple[Draft, Mapping[str, Sum | None]]:
+def _listed(
+    capsule: Capsule, draft: Draft, text: bytes, known: Mapping[str, Sum | None]
+) -> Result[Mapping[str, Sum | None], Fault]:
     """List what the capsule holds at the end of the run; a list that cannot be written does not cost the end record."""
     signer = Signer(capsule.directory, capsule.vault, capsule.header.id, draft.status)
     try:
-        return draft, signed(signer, known, {draft.name: dumps(draft.document)})
+        return Success(signed(signer, known, {draft.name: text}))
     except OSError as error:
-        fault = fault_of(error, "the manifest could not be brought up to date")
-        return draft._replace(fragment=joined(draft.fragment, Fragment(faults=(fault,)))), known
+        return Failure(fault_of(error, "the manifest could not be brought up to date"))
 
 
-def _replace(directory: Path, draft: Draft) -> tuple[Fault, ...]:
-    durable = draft.header.durability == "full"
-    return replaced(directory / draft.name, dumps(draft.document), directory / OWN, durable=durable)
+def _replace(directory: Path, draft: Draft, text: bytes) -> tuple[Fault, ...]:
+    return replaced(directory / draft.name, text, directory / OWN, durable=draft.header.durability == "full")

@@ -146,3 +146,13 @@ def test_the_vault_of_a_capsule_is_found_however_deep(tmp_path: Path) -> None:
 
     assert vault_of(tmp_path / "vault/2024/02/capsule") == tmp_path / "vault"
     assert vault_of(tmp_path / "capsule") is None
+
+
+def test_a_key_that_was_drawn_anew_is_read_anew(tmp_path: Path) -> None:
+    first = [key(tmp_path).unwrap() for _ in range(3)]
+    (tmp_path / ".capsula/key").unlink()
+
+    second = key(tmp_path).unwrap()
+
+    assert first == [first[0]] * 3
+    assert (second, second == first[0]) == ((tmp_path / ".capsula/key").read_bytes(), False)
