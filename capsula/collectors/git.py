@@ -105,8 +105,9 @@ def _of_the_root(config: Config) -> Mapping[str, Answer]:
     if isinstance(found, Success):
         repository = found.unwrap()
         top = top_directory(repository) or Path(repository.path)
+        path = "." if top == config.root else os.path.relpath(top, config.root.resolve())
         name = _file_name(top.name)
-        return {name: _captured(repository, name, os.path.relpath(top, config.root.resolve()), config)}
+        return {name: _captured(repository, name, path, config)}
     fault = found.failure()
     return {} if fault.kind == "not a repository" else {_file_name(config.root.name): Failure(fault)}
 
@@ -125,7 +126,7 @@ def _captured(repository: pygit2.Repository, name: str, path: str, config: Confi
     top = top_directory(repository)
     if top is None:
         return _sound(repository, lambda: _bare(repository, path))
-    return work_tree(repository, config.reader).bind(
+    return work_tree(repository, config).bind(
         lambda tree: _sound(repository, lambda: _fragment(tree, top, name, path, config))
     )
 
@@ -144,12 +145,13 @@ def _fragment(tree: WorkTree, top: Path, name: str, path: str, config: Config) -
     repository = tree.repository
     sha, branch = _head(repository)
     index = remarkable(tree.index_file)
-    work = _work(tree, top, index)
+    others = tuple(attribute_files(repository, top, (), config.surroundings.environ))
+    work = _work(tree, top, index, others)
     vault = config.vault.resolve()
     untracked = sorted(os.fsdecode(path) for path in work.untracked if not _is_in(vault, top, top / os.fsdecode(path)))
     submodules = _submodules(repository, top, index, work.dirty_submodules)
-    named = filter(is_attributes, (*index.files, *index.unknown, *work.untracked))
-    attributes = attribute_files(repository, top, named, config.surroundings.environ)
+    named = [path for path in (*index.files, *index.unknown, *work.untracked) if is_attributes(path)]
+    attributes = attribute_files(repository, top, named, config.surroundings.environ) if named else others
     conversions = conversion_caveats(repository, top, attributes)
     unstaged = len({*_paths(work.unstaged), *work.unreadable})
     changes = Changes(len(_paths(work.staged)), unstaged, len(untracked), len(work.conflicts))
@@ -196,7 +198,7 @@ class _Work(NamedTuple):
     """The files of which no change is told, because they cannot be read; sorted."""
 
 
-def _work(tree: WorkTree, top: Path, index: Index) -> _Work:
+def _work(tree: WorkTree, top: Path, index: Index, attributes: Iterable[Path]) -> _Work:
     staged, found, closed = changes_of(tree.staged), changes_of(tree.unstaged), dict(tree.closed)
     absent = {change.path for change in found if change.kind is DeltaStatus.DELETED and change.path in index.sparse}
     untracked = tuple(
@@ -206,13 +208,11 @@ def _work(tree: WorkTree, top: Path, index: Index) -> _Work:
     without_content = conflicts | index.intended
     tracked = [change for change in found if change.kind is not DeltaStatus.UNTRACKED and change.path not in absent]
     closed |= unreadable(top, _paths(tracked) | without_content)
-    unstaged = [
-        change
-        for change in tracked
-        if change.path not in without_content
-        and change.path not in closed
-        and not _is_kept_elsewhere(tree.repository, top, change)
-    ]
+    unstaged = [change for change in tracked if change.path not in without_content and change.path not in closed]
+    # To ask libgit2 for the attributes of each path takes longer than to know that there is no file with any.
+    named = any(map(is_attributes, (*index.files, *index.unknown, *_paths(found))))
+    if named or any(map(os.path.lexists, attributes)):
+        unstaged = [change for change in unstaged if not _is_kept_elsewhere(tree.repository, top, change)]
     unstaged += (
         change
         for path in sorted(without_content - closed.keys())
@@ -245,10 +245,15 @@ def _is_kept_elsewhere(repository: pygit2.Repository, top: Path, change: Change)
 
 
 def _head(repository: pygit2.Repository) -> tuple[str | None, str | None]:
-    sha = None if repository.head_is_unborn else str(repository.head.target)
-    symbol = repository.lookup_reference("HEAD").raw_target
+    head = repository.lookup_reference("HEAD")
+    symbol, born = head.raw_target, _resolved(head)
+    sha = str(born.unwrap().target) if isinstance(born, Success) else None
     branch = os.fsdecode(symbol).removeprefix("refs/heads/") if isinstance(symbol, bytes) else None
     return sha, branch
+
+
+_resolved = safe(exceptions=(KeyError,))(pygit2.Reference.resolve)
+"""What a reference leads to; before the first commit, ``HEAD`` leads nowhere."""
 
 
 def _remotes(repository: pygit2.Repository) -> tuple[Remote, ...]:
@@ -270,6 +275,8 @@ def _is_in(directory: Path, top: Path, path: Path) -> bool:
 def _submodules(
     repository: pygit2.Repository, top: Path, index: Index, dirty: frozenset[bytes]
 ) -> dict[str, Result[Submodule, Fault]]:
+    if not index.submodules:
+        return {}
     tree = head_tree(repository)
     paths = {os.fsdecode(path): path in dirty for path in sorted(index.submodules)}
     return {

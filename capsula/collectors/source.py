@@ -126,7 +126,7 @@ def _ignores(repository: pygit2.Repository, top: Path, directory: Path) -> bool:
 def _captured(repository: pygit2.Repository, place: _Place) -> Answer:
     if top_directory(repository) is None:
         return Failure(Fault("no work tree", f"{repository.path} has no work tree"))
-    walked = work_tree(repository, place.config.reader).map(_seen).lash(lambda _: _without_submodules(repository))
+    walked = work_tree(repository, place.config).map(_seen).lash(lambda _: _without_submodules(repository))
     return walked.bind(partial(_understood, repository, place))
 
 

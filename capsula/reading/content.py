@@ -78,6 +78,15 @@ def reading(path: bytes) -> Iterator[Reading]:
         os.close(descriptor)
 
 
+def tried(path: bytes) -> None:
+    """Open a regular file for reading, and read nothing; no link is followed.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    os.close(os.open(path, _CAREFULLY))
+
+
 def content(path: bytes) -> Result[Content, Fault]:
     """Return what a file or link holds; one that cannot be read, or is neither, is a fault."""
     try:

@@ -64,7 +64,8 @@ def _converting(attributes: bytes) -> set[str]:
 
 
 def _setting(repository: pygit2.Repository, name: str) -> str:
-    return repository.config[name] or "" if name in repository.config else ""
+    config = repository.config
+    return config[name] or "" if name in config else ""
 
 
 def _read(file: Path) -> Result[bytes, Exception]:

@@ -4,6 +4,7 @@ import re
 from struct import Struct
 from typing import NamedTuple
 
+from capsula.core.once import latest
 from capsula.reading.repository import GITLINK
 
 _ENTRY = Struct(">24xL8xL20sH")
@@ -75,6 +76,7 @@ def indexed(data: bytes) -> Index:
     return index
 
 
+@latest
 def remarkable(data: bytes) -> Index:
     """Return what an index file holds that a diff does not tell all about: submodules, attributes, flagged files.
 

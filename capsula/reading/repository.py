@@ -11,7 +11,7 @@ from pygit2.enums import DiffOption, RepositoryOpenFlag
 from returns.result import Failure, Result, Success, safe
 
 from capsula.core.fault import Fault, fault_of
-from capsula.reading.content import reading
+from capsula.reading.content import tried
 
 TROUBLE = (pygit2.GitError, KeyError, ValueError, OSError)
 """What libgit2 and its binding raise for a repository that cannot be read."""
@@ -106,7 +106,8 @@ def compared(repository: pygit2.Repository, flags: DiffOption) -> tuple[pygit2.D
 
 def unreadable(top: Path, paths: Iterable[bytes]) -> dict[bytes, Fault]:
     """Return why files cannot be read, for those paths below ``top`` where one is, or may be, and cannot."""
-    faults = {path: _obstacle(top / os.fsdecode(path)) for path in paths}
+    above = os.fsencode(top)
+    faults = {path: _obstacle(b"%b/%b" % (above, path)) for path in paths}
     return {path: fault for path, fault in faults.items() if fault}
 
 
@@ -135,13 +136,12 @@ def _unsound(error: Exception, file: Path) -> Fault:
     return Fault("unreadable", f"{file} cannot be read: {error}", remedy)
 
 
-def _obstacle(path: Path) -> Fault | None:
+def _obstacle(path: bytes) -> Fault | None:
     try:
-        if stat.S_ISREG(path.lstat().st_mode):
-            with reading(os.fsencode(path)):
-                return None
+        if stat.S_ISREG(os.lstat(path).st_mode):
+            tried(path)
     except OSError as error:
-        fault = fault_of(error, str(path))
+        fault = fault_of(error, os.fsdecode(path))
         return None if fault.kind == "missing" else fault
     return None
 
@@ -161,11 +161,17 @@ def _unheld(error: Exception, path: Path) -> Fault:
 
 def _at_home(repository: pygit2.Repository) -> Result[pygit2.Repository, Fault]:
     """Refuse a work tree that knows nothing of its repository: its files are none of the repository's business."""
+    if repository.workdir and repository.path == f"{repository.workdir}.git/" and not _is_link(repository.path):
+        return Success(repository)  # as almost all are, told without a look at each folder above
     top = top_directory(repository)
     if top is None or _leads_to(top / ".git") == Path(repository.path).resolve():
         return Success(repository)
     message = f"{repository.path} says its work tree is {top}, which does not lead back to it"
     return Failure(Fault("core.worktree leads elsewhere", message, "unset core.worktree"))
+
+
+def _is_link(directory: str) -> bool:
+    return os.path.islink(directory.rstrip(os.sep))  # noqa: PTH114  # a text that needs no parsing
 
 
 def _leads_to(path: Path) -> Path:

@@ -9,8 +9,9 @@ import pygit2
 from pygit2.enums import DiffOption
 from returns.result import Result, safe
 
+from capsula.core.config import Config
 from capsula.core.fault import Fault
-from capsula.core.once import Reader
+from capsula.reading.overlooked import overlook
 from capsula.reading.repository import TROUBLE, compared, sound_index, trouble
 
 CONTEXT_LINES = 3
@@ -32,9 +33,9 @@ class WorkTree(NamedTuple):
     """Why files that are tracked cannot be read; the diff says nothing of them."""
 
 
-def work_tree(repository: pygit2.Repository, reader: Reader) -> Result[WorkTree, Fault]:
+def work_tree(repository: pygit2.Repository, config: Config) -> Result[WorkTree, Fault]:
     """Return how the work tree of a repository, which is not bare, differs from its commit."""
-    return reader(("work tree", repository.path), partial(_walked, repository))
+    return config.reader(("work tree", repository.path), partial(_walked, repository, config.vault))
 
 
 def head_tree(repository: pygit2.Repository) -> pygit2.Tree:
@@ -43,7 +44,8 @@ def head_tree(repository: pygit2.Repository) -> pygit2.Tree:
     return tip.peel(pygit2.Tree)
 
 
-def _walked(repository: pygit2.Repository) -> Result[WorkTree, Fault]:
+def _walked(repository: pygit2.Repository, vault: Path) -> Result[WorkTree, Fault]:
+    overlook(repository, vault.resolve())
     read = safe(exceptions=TROUBLE)(_compared)
     return sound_index(repository).bind(
         lambda index: read(repository, index).alt(lambda error: trouble(error, Path(repository.path)))

@@ -334,6 +334,16 @@ def test_a_file_in_large_file_storage_is_unchanged_while_its_pointer_is_right(tm
     assert given_back(top, tmp_path / "fresh", patches(fragment))["other.bin"] == ("file", b"bug")
 
 
+def test_large_file_storage_is_known_from_attributes_outside_of_the_tree(tmp_path: Path) -> None:
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{sha256(b'big').hexdigest()}\nsize 3\n".encode()
+    top = repository(tmp_path / "r", {"same.bin": pointer})
+    write(top, {"same.bin": b"big", ".git/info/attributes": b"*.bin filter=lfs diff=lfs merge=lfs -text\n"})
+
+    fragment = captured(top)
+
+    assert fact(fragment, "r", "changes") == {"staged": 0, "unstaged": 0, "untracked": 0}
+
+
 def test_the_vault_and_ignored_files_are_not_listed_as_untracked(tmp_path: Path) -> None:
     top = repository(tmp_path / "r", {".gitignore": b"*.o\n"})
     write(top, {"vault/1/context.json": b"", "vault2": b"", "a.o": b"", "deep/er/x": b"", "nested/y": b""})
