@@ -56,18 +56,18 @@ def member(name: str, content: bytes = b"x", **changes: object) -> tuple[tarfile
     return info, content
 
 
-def rewritten(capsule: Path, *members: tuple[tarfile.TarInfo, bytes]) -> None:
-    """Put further members into the archive."""
+def rewritten(capsule: Path, *members: tuple[tarfile.TarInfo, bytes], is_last: bool = False) -> None:
+    """Put further members into the archive, before or behind the others."""
     with tarfile.open(archive(capsule)) as old:
         held = [(it, old.extractfile(it).read() if it.isreg() else b"") for it in old]  # type: ignore[union-attr]  # one is
     with tarfile.open(archive(capsule), "w:gz", format=tarfile.GNU_FORMAT) as new:
-        for info, content in (*members, *held):
+        for info, content in (*held, *members) if is_last else (*members, *held):
             new.addfile(info, io.BytesIO(content))
 
 
 LEADING_OUT = [
     *("../out", "/out", "d/../../out", ".git/config", ".GIT/config", "git~1/config", ".git /x", ".git./x", "", "a//b"),
-    *("d/.git/hooks/post-checkout", ".g\u200cit/config", ".git::$INDEX_ALLOCATION/x", "a\0b", "."),
+    *("d/.git/hooks/post-checkout", ".g\u200cit/config", ".git::$INDEX_ALLOCATION/x", "d\\.git\\x", "a\0b", "."),
 ]
 
 
@@ -124,14 +124,15 @@ def test_an_archive_that_holds_what_no_fact_tells_is_refused(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_file_behind_a_link_is_refused(top: Path, capsule: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_last", [False, True])
+def test_a_file_behind_a_link_is_refused(is_last: bool, top: Path, capsule: Path, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (top / "way").symlink_to(outside)
     fragment = captured(config(top), capsule)
     facts = state(fragment)
     facts["overlay"].append({**facts["overlay"][-2], "path": "way/new"})
-    rewritten(capsule, member("way/new", b"new\n"))
+    rewritten(capsule, member("way/new", b"new\n"), is_last=is_last)
     facts["archive"]["size"] = archive(capsule).stat().st_size
 
     assert kind(fragment, capsule, top, tmp_path / "fresh") == "integrity"
