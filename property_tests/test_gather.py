@@ -15,7 +15,7 @@ plain: st.SearchStrategy[Json] = (
     st.none() | st.booleans() | st.integers() | st.text(max_size=3) | st.just([1, {"a": 2}])
 )
 pending = st.builds(lambda target: Fragment(None, (Keep(Path("/"), target),)), names)
-faults = st.builds(Fault, st.sampled_from(["missing", "failed"]), names)
+faults = st.tuples(st.sampled_from(["missing", "failed"]), names).map(lambda told: Fault(*told))
 leaves: st.SearchStrategy[Answer] = (plain.map(Fragment) | pending).map(Success) | faults.map(Failure)
 answers = st.recursive(
     leaves, lambda parts: st.dictionaries(names, parts, max_size=3).map(gather).map(Success), max_leaves=12

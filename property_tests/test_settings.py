@@ -5,9 +5,9 @@ from datetime import date
 from os.path import normpath
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
-import attrs
+from cattrs.cols import is_namedtuple
 from hypothesis import given
 from hypothesis import strategies as st
 from returns.result import Result
@@ -20,19 +20,27 @@ from capsula.core.strict import LARGEST_OUTPUT
 from capsula.flows.load import load
 
 Toml: TypeAlias = "bool | int | float | str | date | list[Toml] | dict[str, Toml]"
+T = TypeVar("T")
 
 keys = st.text(max_size=8)
 texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=8)
 components = st.text(st.characters(exclude_characters="/", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)
 paths_below = st.lists(components.filter(lambda it: it not in {".", ".."}), min_size=1, max_size=3).map("/".join)
+
+
+def made(kind: type[T], **strategies: st.SearchStrategy[object]) -> st.SearchStrategy[T]:
+    """Return values of a kind; what is not named has its default."""
+    return st.fixed_dictionaries(strategies).map(lambda values: kind(**values))
+
+
 json_values = st.recursive(
     st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | keys,
     lambda values: st.lists(values, max_size=3) | st.dictionaries(keys, values, max_size=3),
     max_leaves=5,
 )
 hashes = st.sampled_from(["md5", "sha1", "sha256", "sha3", None])
-kept = st.builds(FileSettings, hash=hashes, copy=st.booleans())
-moved = st.builds(FileSettings, hash=hashes, move=st.just(value=True))
+kept = made(FileSettings, hash=hashes, copy=st.booleans())
+moved = made(FileSettings, hash=hashes, move=st.just(value=True))
 files = st.builds(
     lambda one, other: {**one, **other},
     st.dictionaries(texts, kept, max_size=3),
@@ -44,7 +52,7 @@ repositories = st.dictionaries(
 templates = (paths_below | st.sampled_from(["%Y%m%d_%H%M%S", "%Y/%j", "%c"])).filter(
     lambda template: template_flaw(template) is None
 )
-captures = st.builds(
+captures = made(
     CaptureSettings,
     include_cpu=st.booleans(),
     include_python_packages=st.booleans(),
@@ -52,17 +60,17 @@ captures = st.builds(
     pre_capture_time_limit=st.floats(0, 1e9, exclude_min=True) | st.integers(1, 10**9),
     environment_variables=st.lists(texts.filter(lambda it: "=" not in it), max_size=3).map(tuple),
     files=files,
-    git=st.builds(GitSettings, st.none() | repositories),
+    git=made(GitSettings, repositories=st.none() | repositories),
     facets=st.dictionaries(keys, st.dictionaries(keys, json_values, max_size=3), max_size=2),
 )
-monitors = st.builds(
+monitors = made(
     MonitorSettings,
     capture=st.booleans(),
     known_hash_seed=st.booleans(),
     output_in_record=st.integers(0, LARGEST_OUTPUT),
-    item=st.dictionaries(keys, st.builds(ItemSettings, files), max_size=2),
+    item=st.dictionaries(keys, made(ItemSettings, files=files), max_size=2),
 )
-all_settings = st.builds(
+all_settings = made(
     Settings,
     vault_directory=paths_below | paths_below.map("../{}".format),
     capsule_template=templates,
@@ -96,7 +104,7 @@ def places(value: object, place: KeyPath = ()) -> Iterator[KeyPath]:
     """Yield every place where a mistake can be made: of what is there, and of a key that is nowhere."""
     if place[:2] == ("capture", "facets") and len(place) == 3:
         return
-    if attrs.has(type(value)):
+    if is_namedtuple(type(value)):
         yield (*place, "no-such-key")
     for key, part in parts(value).items():
         yield (*place, key)
@@ -133,7 +141,7 @@ def plant(document: Toml, place: KeyPath, value: Toml) -> None:
 
 
 def document_of(value: object) -> Toml:
-    if attrs.has(type(value)) or isinstance(value, Mapping):
+    if is_namedtuple(type(value)) or isinstance(value, Mapping):
         return {key: document_of(part) for key, part in parts(value).items()}
     if isinstance(value, tuple | list):
         return [document_of(part) for part in value]
@@ -145,8 +153,7 @@ def parts(value: object) -> Mapping[str, object]:
     """Return what a table holds; nothing of what is no table."""
     if isinstance(value, Mapping):
         return value
-    kind = type(value)
-    names = [field.name for field in attrs.fields(kind)] if attrs.has(kind) else []
+    names: tuple[str, ...] = getattr(value, "_fields", ())
     return {name.replace("_", "-"): getattr(value, name) for name in names if getattr(value, name) is not None}
 
 
