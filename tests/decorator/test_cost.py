@@ -71,8 +71,19 @@ def traced(root: Path) -> list[str]:
     """Return the calls of the system from the middle of a call to the middle of the next."""
     trace = root.parent / "trace.txt"
     (root / "program.py").write_text(PROGRAM)
+    ran(root, sys.executable, "program.py", "1")  # draws the key of the vault, which is read anew while it is young
+    ran(
+        root,
+        *("strace", "-qq", "-s", "0", "-e", "signal=none", "-o", str(trace)),
+        *(sys.executable, "program.py", str(CALLS)),
+    )
+    _, between = trace.read_text().split(f'/mark/{CALLS - 2}"')
+    return between.partition(f'/mark/{CALLS - 1}"')[0].splitlines()[1:-1]
+
+
+def ran(root: Path, *words: str) -> None:
     done = subprocess.run(
-        ["strace", "-qq", "-s", "0", "-e", "signal=none", "-o", str(trace), sys.executable, "program.py", str(CALLS)],
+        words,
         cwd=root,
         env=environment(),
         stdin=subprocess.DEVNULL,
@@ -84,8 +95,6 @@ def traced(root: Path) -> list[str]:
     if "ptrace" in done.stderr.lower():
         pytest.skip("needs: strace")
     assert (done.returncode, done.stderr) == (0, "")
-    _, between = trace.read_text().split(f'/mark/{CALLS - 2}"')
-    return between.partition(f'/mark/{CALLS - 1}"')[0].splitlines()[1:-1]
 
 
 def told(call: str) -> str:
