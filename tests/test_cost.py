@@ -53,7 +53,7 @@ print(usage.ru_maxrss * 1024)
 def root(tmp_path: Path) -> Path:
     """A small repository in which all is captured that is captured by default."""
     root = repository(tmp_path / "root", {f"{number}.txt": b"text\n" for number in range(10)})
-    write(root, {"0.txt": b"edited\n", "new.txt": b"new\n", "capsula.toml": b"# as it was made: with comments alone\n"})
+    write(root, {"0.txt": b"edited\n", "new.txt": b"new\n", "capsula.toml": b"[monitor]\noutput-in-record = 1000\n"})
     return root
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args, get_origin
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault, KeyPath
+from capsula.core.fitting import fitted
 from capsula.core.names import (
     clashes,
     is_below,
@@ -97,8 +98,9 @@ def conflicts(settings: Settings, items: tuple[str, ...]) -> tuple[Fault, ...]:
 
 def _tolerant(document: object) -> tuple[Settings, tuple[Fault, ...]]:
     """Return the settings of all that fits in the document, and a mistake for each place that does not."""
-    if document == {}:  # none, or comments alone: what a converter costs is saved
-        return Settings(), ()
+    fitting = fitted(Settings, document)
+    if isinstance(fitting, Success):
+        return fitting.unwrap(), ()
     from cattrs.errors import BaseValidationError
 
     try:
