@@ -47,7 +47,7 @@ def machine() -> dict[str, str | int]:
     return {
         "cpu": model,
         "cores": len(os.sched_getaffinity(0)),
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
         "python": platform.python_version(),
         "date": datetime.now(UTC).date().isoformat(),
     }

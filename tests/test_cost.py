@@ -49,11 +49,27 @@ print(usage.ru_maxrss * 1024)
 """Between us and what is measured: a process begins with the peak of the one that started it."""
 
 
+SETTINGS = b"""
+durability = "full"
+[capture]
+environment-variables = ["HOME"]
+pre-capture-time-limit = 10
+files."0.txt" = { hash = "sha256" }
+git.repositories = { code = "." }
+[monitor]
+recapture = "all"
+item.results.files."1.txt" = { hash = "md5" }
+[discretion.rules]
+named = true
+"""
+"""A setting of each kind."""
+
+
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A small repository in which all is captured that is captured by default."""
     root = repository(tmp_path / "root", {f"{number}.txt": b"text\n" for number in range(10)})
-    write(root, {"0.txt": b"edited\n", "new.txt": b"new\n", "capsula.toml": b"[monitor]\noutput-in-record = 1000\n"})
+    write(root, {"0.txt": b"edited\n", "new.txt": b"new\n", "capsula.toml": SETTINGS})
     return root
 
 

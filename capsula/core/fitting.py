@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from types import UnionType
-from typing import Any, Literal, TypeVar, cast, get_args, get_origin
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin
 
 from returns.result import Failure, Result, Success
 
@@ -30,6 +30,9 @@ def fitted(kind: type[T], document: object) -> Result[T, Fault]:
         return Failure(Fault("misfit", "a value is not of its kind"))
 
 
+_UNIONS = (Union, UnionType)
+
+
 class _MisfitError(Exception):
     """A value is not of its kind."""
 
@@ -41,7 +44,7 @@ def _fit(kind: Any, value: object) -> object:
             return _fit_table(kind, _only((dict,), value))
         case None:
             return _only((int, float) if kind is float else (kind,), value)
-        case origin if origin is UnionType:
+        case origin if origin in _UNIONS:
             return _fit(kinds[0], value)  # or None, which no document can say
         case origin if origin is Literal and value in kinds:
             return value
