@@ -6,7 +6,7 @@ import os
 import sys
 import types
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from pathlib import Path
 from time import perf_counter
 from types import CodeType
@@ -120,10 +120,25 @@ def _function(function: Callable[..., object], recorder: "_Recorder") -> Callabl
 def _coroutine_function(
     function: Callable[..., Coroutine[Any, Any, object]], recorder: "_Recorder"
 ) -> Callable[..., object]:
-    async def call(*args: object, **kwargs: object) -> object:
-        with recorder.recording(args, kwargs) as recording, recording.running:
-            return recording.returned(await _Steps(function(*args, **kwargs).__await__(), recording))
+    @functools.wraps(function)
+    async def awaited(
+        coroutine: Coroutine[Any, Any, object], args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> object:
+        with closing(coroutine), recorder.recording(args, kwargs) as recording, recording.running:
+            return recording.returned(await _Steps(coroutine.__await__(), recording))
 
+    def call(*args: object, **kwargs: object) -> object:
+        # Wrong arguments are an error here, as without us: servers tell an application from its factory by that.
+        return awaited(function(*args, **kwargs), args, kwargs)
+
+    return _marked_as_coroutine_function(call)
+
+
+def _marked_as_coroutine_function(call: Callable[..., object]) -> Callable[..., object]:
+    if sys.version_info >= (3, 12):
+        return inspect.markcoroutinefunction(call)
+    code = call.__code__
+    call.__code__ = code.replace(co_flags=code.co_flags | inspect.CO_COROUTINE)
     return call
 
 

@@ -317,3 +317,16 @@ def test_a_type_checker_sees_the_signatures_of_the_bare_functions() -> None:
     done = subprocess.run([*command, "typing/decorated.py"], cwd=folder, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "Success: no issues found in 1 source file\n", "")
+
+
+def test_wrong_arguments_of_a_coroutine_function_are_an_error_at_the_call(root: Path) -> None:
+    bare: Callable[..., object] = asynchronous
+    decorated: Callable[..., object] = capsula.monitor(root)(asynchronous)
+
+    with pytest.raises(TypeError) as expected:
+        bare()
+    with pytest.raises(TypeError) as raised:
+        decorated()
+
+    assert str(raised.value) == str(expected.value)
+    assert not (root / "vault").exists()
