@@ -12,7 +12,7 @@ from time import time
 import pytest
 
 from tests.repositories import repository, write
-from tests.running import PATIENCE, PLAIN, capsula, document, environment, only_capsule
+from tests.running import PATIENCE, PLAIN, capsula, document, environment, only_capsule, traced
 
 HEAVY = {
     "asyncio",
@@ -93,7 +93,7 @@ def test_words_about_itself_cost_no_library(words: tuple[str, ...], tmp_path: Pa
 def test_a_run_starts_few_processes_and_opens_few_files(root: Path) -> None:
     warm(root)
 
-    calls = traced(root, "execve,open,openat", "monitor", "true")
+    calls = calls_of(root, "execve,open,openat", "monitor", "true")
 
     assert started(calls) <= 6, [call for call in calls if "execve" in call]
     assert sum("open" in call and "ENOENT" not in call for call in calls) <= 900
@@ -102,7 +102,7 @@ def test_a_run_starts_few_processes_and_opens_few_files(root: Path) -> None:
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs: strace")
 @pytest.mark.parametrize("wish", ['{ hash = "sha256" }', '{ hash = "sha256", copy = true }'])
 def test_twice_as_many_files_take_twice_as_many_calls(wish: str, tmp_path: Path) -> None:
-    counts = [len(traced(many(tmp_path, count, wish), "all", "capture")) for count in (0, 150, 300)]
+    counts = [len(calls_of(many(tmp_path, count, wish), "all", "capture")) for count in (0, 150, 300)]
 
     none, some, twice = counts
     assert twice - none <= 2.3 * (some - none)
@@ -112,7 +112,7 @@ def test_twice_as_many_files_take_twice_as_many_calls(wish: str, tmp_path: Path)
 def test_a_repository_twice_as_large_takes_twice_as_many_calls(tmp_path: Path) -> None:
     warm(tracking(tmp_path, 2))
 
-    counts = [len(traced(tracking(tmp_path, count), "all", "monitor", "true")) for count in (1, 150, 300)]
+    counts = [len(calls_of(tracking(tmp_path, count), "all", "monitor", "true")) for count in (1, 150, 300)]
 
     none, some, twice = counts
     assert twice - none <= 2.3 * (some - none)
@@ -124,7 +124,7 @@ def test_a_tracked_file_is_looked_at_three_times_and_never_opened(tmp_path: Path
     os.utime(root / ".git/index", (time() + 9, time() + 9))  # git reads what is no older than its index
     warm(root)
 
-    calls = traced(root, "%%stat,open,openat", "monitor", "true")
+    calls = calls_of(root, "%%stat,open,openat", "monitor", "true")
 
     looked = [call for call in calls if re.search(r'"([^"]*/)?\d+\.txt"', call)]
     assert not [call for call in looked if re.search(r" open(at)?\(", call)]
@@ -133,7 +133,7 @@ def test_a_tracked_file_is_looked_at_three_times_and_never_opened(tmp_path: Path
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs: strace")
 def test_many_files_reach_the_disk_by_few_calls(tmp_path: Path) -> None:
-    calls = traced(many(tmp_path, 300, "{ copy = true }"), "fsync,fdatasync,syncfs,sync", "capture")
+    calls = calls_of(many(tmp_path, 300, "{ copy = true }"), "fsync,fdatasync,syncfs,sync", "capture")
 
     assert any("syncfs" in call for call in calls)
     assert len(calls) < 50
@@ -154,7 +154,7 @@ def test_a_log_is_not_read_again_for_its_hash(tmp_path: Path) -> None:
     root.mkdir()
     (root / "capsula.toml").write_text(PLAIN)
 
-    opened = [call for call in traced(root, "openat", "monitor", "echo", "text") if "stdout.log" in call]
+    opened = [call for call in calls_of(root, "openat", "monitor", "echo", "text") if "stdout.log" in call]
 
     ways = ["O_CREAT" if "O_CREAT" in call else "O_NOFOLLOW" if "O_NOFOLLOW" in call else "" for call in opened]
     assert ways == ["O_CREAT", "O_NOFOLLOW", ""], "written, read for the record, synchronised"
@@ -170,7 +170,7 @@ def test_the_disk_begins_to_take_a_large_file_while_it_is_copied(durability: str
     wish = 'big = { hash = "sha256", copy = true }'
     (root / "capsula.toml").write_text(f'durability = "{durability}"\n{PLAIN}[capture.files]\n{wish}\n')
 
-    advice = traced(root, "fadvise64", "capture")
+    advice = calls_of(root, "fadvise64", "capture")
 
     assert sum(int(call.split(", ")[2]) for call in advice) == told
     assert document(only_capsule(root), "context.json")["files"]["big"]["file_hash"] == sha256(content).hexdigest()
@@ -216,24 +216,11 @@ def imports(root: Path, *words: str) -> set[str]:
     return {line.rpartition("|")[2].strip() for line in lines}
 
 
-def traced(root: Path, kinds: str, *words: str) -> list[str]:
+def calls_of(root: Path, kinds: str, *words: str) -> list[str]:
     """Return the calls of the system that a command makes, and all that it starts."""
-    trace = root.parent / "trace.txt"
-    argv = ["strace", "-f", "-qq", "-e", f"trace={kinds}", "-e", "signal=none", "-o", str(trace)]
-    done = subprocess.run(
-        [*argv, sys.executable, "-P", "-m", "capsula", *words],
-        cwd=root,
-        env=environment(**place(root)),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    if "ptrace" in done.stderr.lower():
-        pytest.skip("needs: strace")
-    assert done.returncode == 0, done.stderr
-    return [line for line in trace.read_text().splitlines() if "resumed>" not in line or "execve" in line]
+    program = (sys.executable, "-P", "-m", "capsula", *words)
+    lines = traced(*program, options=("-f", "-e", f"trace={kinds}"), cwd=root, environ=environment(**place(root)))
+    return [line for line in lines if "resumed>" not in line or "execve" in line]
 
 
 def started(calls: list[str]) -> int:

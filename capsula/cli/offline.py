@@ -1,4 +1,4 @@
-"""Loading libgit2 for a program that reads repositories and talks to no one: without certificates, in half the time."""
+"""Loading libgit2 for a program that only reads repositories: without certificates and archives, in half the time."""
 
 import os
 import sys
@@ -6,7 +6,7 @@ from types import ModuleType, SimpleNamespace
 
 
 def load_offline() -> None:
-    """Import pygit2, but let it take over no certificates, unless somebody has loaded what it would take them from.
+    """Import pygit2 without archives, and let it take over no certificates, unless somebody has loaded ``ssl``.
 
     It is for a process of our own: whatever libgit2 might fetch afterwards over TLS, it would refuse. Where another
     version of pygit2 cannot be had so, it is left to be imported as usual.

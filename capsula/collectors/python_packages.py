@@ -126,7 +126,8 @@ def _fragment(report: Report, how: How, config: Config) -> Fragment:
 
 
 def _remembering(report: Report, asked: Interpreter, config: Config) -> tuple[Remember, ...]:
-    memory, news, file = _memory(asked, config), report["news"], _answer_file(asked, config)
+    memory, news, key = _memory(asked, config), report["news"], _key(asked, config)
+    file = _answer_file(asked, key, config)
     digests = (Remember(memory, json.dumps(news).encode("ascii")),) if memory and news is not None else ()
     if not file:
         return digests
@@ -134,7 +135,7 @@ def _remembering(report: Report, asked: Interpreter, config: Config) -> tuple[Re
     if not _is_settled(stamps, report["began"]):
         return digests
     told: Report = {**report, "news": None, "read": []}
-    known = {"key": _key(asked, config), "stamps": stamps, "report": told}
+    known = {"key": key, "stamps": stamps, "report": told}
     return (*digests, Remember(file, json.dumps(known).encode("ascii")))
 
 
@@ -157,22 +158,23 @@ def _remembered(asked: Interpreter, config: Config) -> Report | None:
 
 
 def _recalled(asked: Interpreter, config: Config) -> Report | None:
-    file = _answer_file(asked, config)
+    key = _key(asked, config)
+    file = _answer_file(asked, key, config)
     told = own(file) if file else b"null"
     read: Result[object, Exception] = safe(exceptions=(ValueError, RecursionError))(json.loads)(told)
     match read.value_or(None):
-        case {"key": key, "stamps": dict(stamps), "report": dict(report)}:
-            if key == _key(asked, config) and stamps == _stamps(stamps):
+        case {"key": known, "stamps": dict(stamps), "report": dict(report)}:
+            if known == key and stamps == _stamps(stamps):
                 return cast("Report", report)
     return None
 
 
-def _answer_file(asked: Interpreter, config: Config) -> Path | None:
+def _answer_file(asked: Interpreter, key: str, config: Config) -> Path | None:
     """Return where the answer is remembered, one of 256 places; none for what may ask others who is to answer."""
     place = cache(config.surroundings.environ)
     if not place or not Path(asked.program).is_absolute() or not _is_binary(asked.program):
         return None
-    return place / "interpreters" / f"{_key(asked, config)[:2]}.json"
+    return place / "interpreters" / f"{key[:2]}.json"
 
 
 def _is_binary(program: str) -> bool:

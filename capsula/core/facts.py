@@ -7,7 +7,7 @@ from capsula.core.fault import Json
 
 
 class Schema(Protocol):
-    """A named tuple whose fields are facts, texts, further ones, and tuples and mappings of them."""
+    """A named tuple whose fields are plain facts, further named tuples, or tuples and mappings of these."""
 
     @property
     def _field_defaults(self) -> Mapping[str, object]: ...

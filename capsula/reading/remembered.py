@@ -6,6 +6,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
+from capsula import __version__
 from capsula.core.config import Config
 from capsula.core.effect import Remember
 from capsula.core.fault import Json
@@ -29,7 +30,7 @@ def memory(config: Config, name: str, *circumstances: object) -> Memory | None:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text()
     except OSError:
         return None
-    key = repr((boot, *circumstances)).encode("utf-8", "backslashreplace")
+    key = repr((__version__, boot, *circumstances)).encode("utf-8", "backslashreplace")
     return Memory(place / f"{name}.json", sha256(key).hexdigest()) if place else None
 
 

@@ -2,14 +2,13 @@
 
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.repositories import repository, write
-from tests.running import PATIENCE, PLAIN, environment
+from tests.running import PLAIN, environment, traced
 
 CALLS = 6
 PROGRAM = """
@@ -32,7 +31,7 @@ def test_a_call_asks_the_system_for_little_more_than_its_files(tmp_path: Path) -
     root.mkdir()
     (root / "capsula.toml").write_text(f"{PLAIN}[capture.git.repositories]\n")
 
-    calls = traced(root)
+    calls = between(root)
 
     made = [call for call in calls if call.startswith(("mkdir(", "rename(")) or "O_CREAT" in call]
     assert [told(call) for call in made] == [
@@ -64,37 +63,22 @@ def crowded(root: Path, count: int) -> Path:
 
 def calls_of(root: Path) -> list[str]:
     """Return the calls of the system but those for the content of folders, which come in batches."""
-    return [call for call in traced(root) if not call.startswith("getdents")]
+    return [call for call in between(root) if not call.startswith("getdents")]
 
 
-def traced(root: Path) -> list[str]:
+def between(root: Path) -> list[str]:
     """Return the calls of the system from the middle of a call to the middle of the next."""
-    trace = root.parent / "trace.txt"
     (root / "program.py").write_text(PROGRAM)
-    ran(root, sys.executable, "program.py", "1")  # draws the key of the vault, which is read anew while it is young
-    ran(
-        root,
-        *("strace", "-qq", "-s", "0", "-e", "signal=none", "-o", str(trace)),
-        *(sys.executable, "program.py", str(CALLS)),
+    _, lines = (  # the first draws the key of the vault, which is read anew while it is young
+        traced(sys.executable, "program.py", count, options=("-s", "0"), cwd=root, environ=environment())
+        for count in ("1", str(CALLS))
     )
-    _, between = trace.read_text().split(f'/mark/{CALLS - 2}"')
-    return between.partition(f'/mark/{CALLS - 1}"')[0].splitlines()[1:-1]
+    first, last = (number for number, line in enumerate(lines) if is_mark(line, (CALLS - 2, CALLS - 1)))
+    return lines[first + 1 : last]
 
 
-def ran(root: Path, *words: str) -> None:
-    done = subprocess.run(
-        words,
-        cwd=root,
-        env=environment(),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    if "ptrace" in done.stderr.lower():
-        pytest.skip("needs: strace")
-    assert (done.returncode, done.stderr) == (0, "")
+def is_mark(line: str, numbers: tuple[int, ...]) -> bool:
+    return any(f'/mark/{number}"' in line for number in numbers)
 
 
 def told(call: str) -> str:
