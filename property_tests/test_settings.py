@@ -14,7 +14,7 @@ from returns.result import Result
 
 from capsula.core.config import Config, Surroundings
 from capsula.core.fault import Fault, KeyPath
-from capsula.core.names import clashes, repository_flaw, template_flaw
+from capsula.core.names import clashes, repository_flaw, template_flaw, vault_flaw
 from capsula.core.settings import CaptureSettings, FileSettings, GitSettings, ItemSettings, MonitorSettings, Settings
 from capsula.core.strict import LARGEST_OUTPUT
 from capsula.flows.load import load
@@ -52,6 +52,7 @@ repositories = st.dictionaries(
 templates = (paths_below | st.sampled_from(["%Y%m%d_%H%M%S", "%Y/%j", "%c"])).filter(
     lambda template: template_flaw(template) is None
 )
+vaults = (paths_below | paths_below.map("../{}".format)).filter(lambda it: vault_flaw(it, Path("/root")) is None)
 captures = made(
     CaptureSettings,
     include_cpu=st.booleans(),
@@ -72,7 +73,7 @@ monitors = made(
 )
 all_settings = made(
     Settings,
-    vault_directory=paths_below | paths_below.map("../{}".format),
+    vault_directory=vaults,
     capsule_template=templates,
     durability=st.sampled_from(["full", "fast", None]),
     capture=captures,

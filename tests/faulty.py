@@ -35,6 +35,8 @@ def capsula(job, journal):
     sys.argv = ["capsula", *job["words"]]
     if job["past"]:
         library.turn_back(job["past"].encode())
+    if job["held"]:
+        library.hold(job["held"].encode())
     arm("\\n".join(job["below"]).encode(), job["error"], job["sticky"], job["at"], journal)
     try:
         main()
@@ -106,11 +108,12 @@ class Faulty:
         at: int = 0,
         sticky: bool = False,
         past: Path | None = None,
+        held: Path | None = None,
         warm: bool = False,
     ) -> Ended:
         """Run it in a directory; operation number ``at`` on the files ``below`` fails, the first is 1, 0 is none.
 
-        Once the file ``past`` is there, its clock is an hour late.
+        Once the file ``past`` is there, its clock is an hour late. The file ``held`` cannot be removed.
         """
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -122,6 +125,7 @@ class Faulty:
             "at": at,
             "sticky": sticky,
             "past": str(past or ""),
+            "held": str(held or ""),
             "warm": warm,
             "told": str(self._told),
             "environment": {"PWD": str(cwd)},

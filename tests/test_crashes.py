@@ -182,6 +182,29 @@ def test_what_could_not_be_finished_is_open_and_can_be(fault: str, stage: Stage)
             break
 
 
+def test_what_is_told_again_since_a_file_could_not_be_removed_agrees_with_the_manifest_at_every_death(
+    stage: Stage,
+) -> None:
+    calm = stage.place("calm", "capture")
+    told = stage.runner.run(("capture",), calm.root, calm.watched, at=1000, held=calm.moved)
+    (capsule,) = calm.capsules
+    operations = [it for it in told.operations if not it.startswith("from ")]
+    named = operations.index(f"rename {capsule}") + 1
+
+    ends = [_after_a_death(stage, at) for at in range(named + 1, len(operations) + 1)]
+
+    assert (told.status, "Permission denied" in told.stderr, calm.moved.exists()) == (0, True, True)
+    assert document(capsule, "context.json")["files"]["moved"]["kept_as"] == "moved"
+    assert (len(ends) > 10, [at for at, is_whole in enumerate(ends, named + 1) if not is_whole]) == (True, [])
+
+
+def _after_a_death(stage: Stage, at: int) -> bool:
+    place = stage.place(str(at), "capture")
+    ended = stage.runner.run(("capture",), place.root, place.watched, at=at, held=place.moved)
+    (capsule,) = place.capsules
+    return ended.was_hit and place.moved.read_bytes() == CONTENT and integrity(capsule) == ()
+
+
 def test_a_capsule_that_the_disk_may_lose_is_there_and_what_was_moved_into_it_stays_too(stage: Stage) -> None:
     calm, place = stage.place("calm", "capture"), stage.place("torn", "capture")
     operations = stage.runner.run(("capture",), calm.root, calm.watched).operations

@@ -14,6 +14,9 @@ from capsula.core.fault import Fault, fault_of
 PRIVATE_FILE = 0o600
 PRIVATE_FOLDER = 0o700
 
+LEFT_ASIDE = re.compile(r".+\.\d+\.[0-9a-f]{8}")
+"""The name of a file that was not yet in its place when its process died."""
+
 _MANY = 256
 """Files and folders, above which one call for their whole file system costs less than one for each."""
 _TELLS_ERRORS = (5, 8)

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import file_digest
 from hmac import compare_digest
 from pathlib import Path
@@ -13,7 +13,7 @@ from returns.result import Failure, Result, Success
 from capsula.core.content import Sum, summed
 from capsula.core.document import LARGEST, dumps, loads
 from capsula.core.fault import Fault, Json, fault_of
-from capsula.effects.files import put, replaced
+from capsula.effects.files import LEFT_ASIDE, put, replaced
 from capsula.effects.key import key, signature, vault_of
 from capsula.effects.vault import OWN
 
@@ -36,7 +36,12 @@ class Signer(NamedTuple):
 
 
 def signed(
-    signer: Signer, known: Mapping[str, Sum | None], coming: Mapping[str, bytes], *, is_first: bool = False
+    signer: Signer,
+    known: Mapping[str, Sum | None],
+    coming: Mapping[str, bytes],
+    *,
+    is_first: bool = False,
+    is_either: bool = False,
 ) -> dict[str, Sum]:
     """Write the manifest of a capsule and return what each file of it is; raises ``OSError``.
 
@@ -45,14 +50,16 @@ def signed(
         known: Files by their path in the capsule; those that were hashed as they were written are not read again.
         coming: The texts of documents that will be put in their places after this one.
         is_first: Whether the capsule has no manifest yet.
+        is_either: Whether the texts that the coming ones replace are right too, until another manifest is written.
     """
-    sums = {path: known.get(path) or _sum(file) for path, file in _files(signer.directory)}
-    sums |= {path: summed(text) for path, text in coming.items()}
+    there = {path: known.get(path) or _sum(file) for path, file in _files(signer.directory)}
+    sums = there | {path: summed(text) for path, text in coming.items()}
+    replaceable = {path: there[path] for path in coming if path in there} if is_either else {}
     facts: dict[str, Json] = {
         "format": FORMAT,
         "id": signer.id,
         "status": signer.status,
-        "files": {path: {"size": it.size, "sha256": it.sha256} for path, it in sorted(sums.items())},
+        "files": {path: _entry(it, replaceable.get(path)) for path, it in sorted(sums.items())},
     }
     canonical = _canonical(facts)
     proof = signature(signer.vault, canonical).lash(
@@ -64,6 +71,11 @@ def signed(
     else:
         replaced(signer.directory / NAME, text, signer.directory / OWN, durable=False)
     return sums
+
+
+def _entry(it: Sum, other: Sum | None) -> dict[str, Json]:
+    entry: dict[str, Json] = {"size": it.size, "sha256": it.sha256}
+    return {**entry, "or": _entry(other, None)} if other else entry
 
 
 def is_own(capsule: Path) -> bool:
@@ -98,9 +110,10 @@ def integrity(capsule: Path) -> tuple[Fault, ...]:
     return (*missing, *filter(None, changed), *extra)
 
 
-def _judged(path: str, file: str, listed: Sum) -> Fault | None:
+def _judged(path: str, file: str, listed: Sequence[Sum]) -> Fault | None:
     try:
-        if os.lstat(file).st_size == listed.size and _sum(file) == listed:
+        size = os.lstat(file).st_size
+        if any(size == it.size for it in listed) and _sum(file) in listed:
             return None
     except OSError as error:
         return fault_of(error).under(path)
@@ -120,15 +133,17 @@ def _manifest(capsule: Path) -> Result[Mapping[str, Json], Fault]:
     return loads(text).alt(lambda fault: fault.under(NAME))
 
 
-def _sums(manifest: Mapping[str, Json]) -> Result[tuple[dict[str, Sum], bool], Fault]:
-    """Return what the files are to be, and whether these are all files."""
-    sums: dict[str, Sum] = {}
+def _sums(manifest: Mapping[str, Json]) -> Result[tuple[dict[str, list[Sum]], bool], Fault]:
+    """Return what the files are to be, one of which each is, and whether these are all files."""
+    sums: dict[str, list[Sum]] = {}
     match manifest:
         case {"format": 1, "status": str(status), "files": dict(files)}:
             for path, facts in files.items():
-                match facts:
-                    case {"size": int(size), "sha256": str(digest)}:
-                        sums[path] = Sum(size, digest)
+                other = facts.get("or") if isinstance(facts, dict) else None
+                for each in (facts, other):
+                    match each:
+                        case {"size": int(size), "sha256": str(digest)}:
+                            sums.setdefault(path, []).append(Sum(size, digest))
             if len(sums) == len(files):
                 return Success((sums, status not in _UNFINISHED))
     return Failure(Fault("malformed", "is no manifest of a known format", path=(NAME,)))
@@ -141,14 +156,17 @@ def _canonical(facts: Mapping[str, Json]) -> bytes:
 
 
 def _files(directory: Path | str, above: str = "") -> Iterator[tuple[str, str]]:
-    """Yield path and place of all that is in a capsule but folders and the manifest; links are not followed."""
+    """Yield path and place of all that is in a capsule but folders and the manifest; links are not followed.
+
+    What a process that died left aside of one of these is none of it either.
+    """
     with os.scandir(directory) as listing:
         entries = sorted(listing, key=lambda entry: entry.name)
     for entry in entries:
         path = f"{above}{entry.name}"
         if entry.is_dir(follow_symlinks=False):
             yield from _files(entry.path, f"{path}/")
-        elif path != NAME:
+        elif path != NAME and not (above == f"{OWN}/" and LEFT_ASIDE.fullmatch(entry.name)):
             yield path, entry.path
 
 

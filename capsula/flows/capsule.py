@@ -187,10 +187,13 @@ def _left(draft: Draft, doubt: Fault) -> Draft:
 
 def _retold(capsule: Capsule, draft: Draft, status: str) -> tuple[Capsule, tuple[Fault, ...]]:
     signer = Signer(capsule.directory, capsule.vault, capsule.header.id, status)
-    text = dumps(draft.document)
+    coming = {draft.name: dumps(draft.document)}
     try:
-        doubts = _replace(capsule.directory, draft, text)
-        held = signed(signer, capsule.held, {draft.name: text})
+        signed(signer, capsule.held, coming, is_either=True)
+        if draft.header.durability == "full":
+            all_synchronised(capsule.directory / OWN)
+        doubts = _replace(capsule.directory, draft, coming[draft.name])
+        held = signed(signer, capsule.held, coming)
     except OSError as error:
         return capsule, (fault_of(error, f"{draft.name} could not be brought up to date"),)
     return capsule._replace(held=held), doubts
