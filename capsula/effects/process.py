@@ -16,7 +16,7 @@ from returns.result import Failure, Result, Success, safe
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.redaction import Redaction
 from capsula.core.run import Command, Logged, Outcome
-from capsula.effects.signals import End, attention
+from capsula.effects.signals import IGNORED_BY_PYTHON, Attention, End, attention
 from capsula.effects.streams import STDERR, STDOUT, Stream, opened, pumping, settle
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ _BLOCK = 512
 """Bytes in which the operating system counts what was read from disks and written to them."""
 
 _SHELL = "/bin/sh"
-_IGNORED_BY_PYTHON = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 def run(
@@ -47,7 +46,7 @@ def run(
         streams, unopened = opened(stdout_log, stderr_log, redaction or Redaction())
         with pumping(streams, signals.is_interrupted) as pumped:  # from before the start: what fails is to fail by then
             started, start = datetime.now().astimezone(), monotonic()
-            pid = _started(command, pumped, signals.mask)
+            pid = _started(command, pumped, signals)
             for stream in pumped:
                 os.close(stream.entrance)
             end = pid.map(lambda pid: signals.wait(pid, lambda: _resized(pumped), lambda: settle(pumped)))
@@ -145,15 +144,13 @@ def _raise_fatally(number: int) -> None:
     signal.raise_signal(number)
 
 
-def _started(command: Command, streams: Sequence[Stream], mask: frozenset[int]) -> Result[int, Fault]:
+def _started(command: Command, streams: Sequence[Stream], signals: Attention) -> Result[int, Fault]:
     """Return the process id of the command."""
-    entrances = [(os.POSIX_SPAWN_DUP2, stream.entrance, number) for stream in streams for number in stream.descriptors]
+    entrances = [(stream.entrance, number) for stream in streams for number in stream.descriptors]
 
     def spawned(program: str, argv: tuple[str, ...]) -> Result[int, Fault]:
         try:
-            pid = os.posix_spawn(
-                program, argv, command.environ, file_actions=entrances, setsigmask=mask, setsigdef=_IGNORED_BY_PYTHON
-            )
+            pid = _spawned(program, argv, command.environ, entrances, signals)
         except OSError as error:
             if error.errno == ENOEXEC and program != _SHELL and not _is_binary(Path(program)):
                 return spawned(_SHELL, (_SHELL, program, *argv[1:]))
@@ -166,6 +163,23 @@ def _started(command: Command, streams: Sequence[Stream], mask: frozenset[int]) 
             return program.bind(lambda program: spawned(program, command.argv))
     except OSError as error:
         return Failure(fault_of(error, str(command.cwd)))
+
+
+def _spawned(
+    program: str,
+    argv: tuple[str, ...],
+    environ: Mapping[str, str],
+    entrances: Sequence[tuple[int, int]],
+    signals: Attention,
+) -> int:
+    if signals.ignores_children:
+        from capsula.effects.forking import forked  # few callers do
+
+        return forked(program, argv, environ, copied=entrances, mask=signals.mask)
+    copied = [(os.POSIX_SPAWN_DUP2, ours, number) for ours, number in entrances]
+    return os.posix_spawn(
+        program, argv, environ, file_actions=copied, setsigmask=signals.mask, setsigdef=IGNORED_BY_PYTHON
+    )
 
 
 def _standing_in(directory: Path) -> AbstractContextManager[None]:

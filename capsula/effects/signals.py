@@ -40,6 +40,9 @@ OF_GROUPS: Signals = FROM_TERMINALS | OF_JOBS | {signal.SIGHUP}
 """What the kernel sends to groups, and not to us for what we did."""
 PASSED_ON: Signals = frozenset(signal.valid_signals()) - OWN - OF_JOBS
 
+IGNORED_BY_PYTHON: Signals = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
+"""What it ignores from its start, whatever its caller did."""
+
 LOOK_AGAIN = 1.0
 """Seconds until we look for the command's end though no signal told of it: a foreign thread may have taken that."""
 GROUP_DELAY = 0.02
@@ -51,6 +54,8 @@ class Attention(Protocol):
 
     mask: frozenset[int]
     """The signals that are blocked for the command, as they were for us."""
+    ignores_children: bool
+    """Whether the command is to ignore ``SIGCHLD``, as we did: who waits for it cannot."""
 
     def wait(self, pid: int, resize: Callable[[], bool], settle: Callable[[], None]) -> End:
         """Wait for the command's end, passing signals on.
@@ -86,6 +91,8 @@ def undisturbed() -> Iterator[None]:
 
 
 class _Unattended:
+    ignores_children = False
+
     def __init__(self, mask: frozenset[int]) -> None:
         self.mask = mask
 
@@ -105,8 +112,11 @@ def _unattended() -> Iterator[Attention]:
 class _Held:
     """Signals are held back and read one by one, with who sent them."""
 
-    def __init__(self, mask: frozenset[int], held: frozenset[int], canary: "_Canary") -> None:
+    def __init__(
+        self, mask: frozenset[int], held: frozenset[int], canary: "_Canary", *, ignores_children: bool
+    ) -> None:
         self.mask = mask
+        self.ignores_children = ignores_children
         self.held = held
         self.canary = canary
         self.is_to_stop = False
@@ -171,7 +181,7 @@ def _held() -> Iterator[Attention]:
     canary = _Canary()
     try:
         canary.hatch()
-        yield _Held(mask, held, canary)
+        yield _Held(mask, held, canary, ignores_children=ignored)
     finally:
         canary.leave()
         while signal.sigtimedwait(held, 0) is not None:
@@ -236,6 +246,8 @@ class _Canary:
 
 class _Handled:
     """Signals are handled where they come; without word of who sent them, those of terminals count as the group's."""
+
+    ignores_children = False
 
     def __init__(self, mask: frozenset[int]) -> None:
         self.mask = mask

@@ -231,6 +231,22 @@ def test_a_caller_that_ignores_its_children_still_learns_the_end_and_ignores_the
     assert (ended.returncode, ignoring.ending) == (3, (3, None))
 
 
+def test_what_cannot_be_started_by_a_caller_that_ignores_its_children_ends_as_ever(
+    wrapper: Wrapper, tmp_path: Path
+) -> None:
+    (tmp_path / "lost").write_text("#!/not/there\n")
+    (tmp_path / "plain").write_text("exit 4\n")
+    for script in ("lost", "plain"):
+        (tmp_path / script).chmod(0o755)
+
+    ends = [
+        wrapper.run(str(tmp_path / script), preexec_fn=lambda: _set(signal.SIGCHLD, signal.SIG_IGN)).returncode
+        for script in ("lost", "plain")
+    ]
+
+    assert ends == [127, 4]
+
+
 def test_the_command_is_in_our_group_and_session(wrapper: Wrapper) -> None:
     script = "import os; print(os.getpgrp() == os.getpgid(os.getppid()), os.getsid(0) == os.getsid(os.getppid()))"
 
