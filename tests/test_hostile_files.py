@@ -225,14 +225,49 @@ def test_with_few_descriptors_the_command_runs_and_no_record_is_half_written(des
     assert states == ["failed"] if "is not recorded" not in done.stderr else states == []
 
 
-@pytest.mark.parametrize("words", [("capture",), ("monitor", "sh", "-c", "exit 3"), ("list",), ("show",), ("verify",)])
+@pytest.mark.parametrize("words", [("capture",), ("list",), ("show",), ("verify",)])
 def test_in_a_directory_that_is_gone_one_line_says_so(words: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "gone").mkdir()
 
     done = limited(tmp_path / "gone", "rmdir ../gone", *words)
 
-    assert (done.returncode, done.stdout) == (125 if words[0] == "monitor" else 2, "")
-    assert (done.stderr.count("\n"), "the working directory cannot be used" in done.stderr) == (1, True)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"capsula: {tmp_path}/gone: the working directory cannot be used: it was removed\n"
+
+
+@pytest.mark.parametrize(("words", "ending"), [((), (1, "out\n")), (("--strict",), (125, ""))])
+def test_in_a_directory_that_is_gone_a_command_runs_unrecorded_but_not_if_strict(
+    words: tuple[str, ...], ending: tuple[int, str], tmp_path: Path
+) -> None:
+    (tmp_path / "gone").mkdir()
+
+    done = limited(tmp_path / "gone", "rmdir ../gone", "monitor", *words, "bash", "-c", "echo out; false")
+
+    assert (done.returncode, done.stdout) == ending
+    assert "this run is not recorded: " in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_below_a_configuration_a_run_in_a_directory_that_is_gone_is_recorded_but_for_that(
+    again: bool, tmp_path: Path
+) -> None:
+    """It runs where it is, and not in another directory of that name."""
+    (tmp_path / "capsula.toml").write_text(PLAIN)
+    (tmp_path / "gone").mkdir()
+    replaced = "rmdir ../gone" + (" && mkdir ../gone && touch ../gone/fresh" if again else "")
+
+    done = limited(tmp_path / "gone", replaced, "monitor", "ls", "-A")
+
+    capsule = only_capsule(tmp_path)
+    told = f"cwd: the working directory was removed: {tmp_path}/gone"
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith(f"capsula: not all is recorded: {told}; `capsula show ")
+    assert (
+        faults(document(capsule, "context.json"))
+        == faults(document(capsule, "pre-run-info.json"))
+        == [(("cwd",), "gone")]
+    )
 
 
 @pytest.mark.slow

@@ -4,14 +4,19 @@ import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from returns.result import Failure, Result, Success
+
 from capsula.cli.capture import account
 from capsula.cli.console import Console, safe
 from capsula.cli.offline import load_offline
 from capsula.core.config import Config
+from capsula.core.fault import Fault
 from capsula.core.naming import memorable
 from capsula.core.strict import conflicts, item_mistakes
 from capsula.effects.process import die_as
-from capsula.flows.monitor import REFUSED, Monitored, monitor
+from capsula.effects.surroundings import surroundings
+from capsula.flows.load import GONE, load
+from capsula.flows.monitor import REFUSED, Monitored, monitor, unrecorded
 from capsula.flows.run import AFTER
 
 _TOLD = 3
@@ -53,17 +58,19 @@ def run(options: Namespace, console: Console) -> int:
         console.error("which command is to be run? see `capsula monitor --help`")
         return MISTAKE
     items = tuple(dict.fromkeys(options.item))
-    config = console.config(options, command)
-    if config is None:
-        return MISTAKE
-    mistakes = (*item_mistakes(config.settings, items), *conflicts(config.settings, items))
-    if mistakes:
-        console.mistakes(mistakes)
+    here = surroundings(command)
+    loaded = load(options.directory, here).bind(lambda config: _fitting(config, items))
+    is_lost = isinstance(loaded, Failure) and loaded.failure()[0].kind == GONE
+    if isinstance(loaded, Failure) and not is_lost:
+        console.mistakes(loaded.failure())
         return MISTAKE
     if options.json_file and not _is_free(options.json_file, console):
         return MISTAKE
-    load_offline()
-    monitored = monitor(_wished(config, options), items, strict=options.strict, report=console.report)
+    if isinstance(loaded, Success):
+        load_offline()
+        monitored = monitor(_wished(loaded.unwrap(), options), items, strict=options.strict, report=console.report)
+    else:
+        monitored = unrecorded(here, loaded.failure(), strict=options.strict)
     _tell(monitored, console)
     if options.json_file:
         _write(options.json_file, monitored, console)
@@ -71,6 +78,11 @@ def run(options: Namespace, console: Console) -> int:
         console.error("the command was not run, as --strict asks")
         return REFUSED
     return die_as(monitored.outcome)
+
+
+def _fitting(config: Config, items: tuple[str, ...]) -> Result[Config, tuple[Fault, ...]]:
+    mistakes = (*item_mistakes(config.settings, items), *conflicts(config.settings, items))
+    return Failure(mistakes) if mistakes else Success(config)
 
 
 def _wished(config: Config, options: Namespace) -> Config:
@@ -94,7 +106,8 @@ def _tell(monitored: Monitored, console: Console) -> None:
     """Say in one line what was lost, and in another, to a person, what was kept."""
     unstarted = [fault for fault in monitored.faults if fault.path == ("started",)]
     console.mistakes(fault._replace(path=()) for fault in unstarted)
-    lost = [str(fault).splitlines()[0] for fault in monitored.faults if fault not in unstarted]
+    told = (str(fault).splitlines()[0] for fault in monitored.faults if fault not in unstarted)
+    lost = list(dict.fromkeys(told))
     if monitored.capsule is None:
         console.error(safe(f"this run is not recorded: {'; '.join(lost)}"))
         return

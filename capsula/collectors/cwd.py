@@ -1,11 +1,15 @@
 """The working directory."""
 
-from returns.result import Success
+from returns.result import Failure, Success
 
 from capsula.core.config import Config
+from capsula.core.fault import Fault
 from capsula.core.fragment import Answer, Fragment
 
 
 def collect(config: Config) -> Answer:
     """Return the path of the directory that Capsula was called in."""
-    return Success(Fragment(str(config.surroundings.cwd)))
+    surroundings = config.surroundings
+    if surroundings.is_adrift:
+        return Failure(Fault("gone", f"the working directory was removed: {surroundings.cwd}"))
+    return Success(Fragment(str(surroundings.cwd)))

@@ -19,6 +19,13 @@ class Surroundings(NamedTuple):
     """The command that is run; empty without one."""
     executable: str
     """The interpreter that Capsula runs in."""
+    is_adrift: bool = False
+    """Whether the directory was removed under the process: ``cwd`` is what it was called."""
+
+    @property
+    def standing(self) -> Path:
+        """Where what is started here starts: ``cwd``, or without a name where that has none any more."""
+        return Path() if self.is_adrift else self.cwd
 
 
 class Config(NamedTuple):

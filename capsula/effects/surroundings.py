@@ -17,7 +17,8 @@ _NULL = Path(os.devnull)
 
 def surroundings(argv: tuple[str, ...] = ()) -> Surroundings:
     """Return what the process is, and the command that it is about to run."""
-    return Surroundings(cwd=_cwd(), environ=_environ(), argv=argv, executable=sys.executable)
+    cwd, is_adrift = _cwd()
+    return Surroundings(cwd, _environ(), argv, sys.executable, is_adrift)
 
 
 def process() -> dict[str, Json]:
@@ -97,11 +98,23 @@ def started(pid: int) -> int | None:
     )  # field 22; the command's name, in parentheses, may hold anything
 
 
-def _cwd() -> Path:
+def _cwd() -> tuple[Path, bool]:
     try:
-        return Path.cwd()
-    except FileNotFoundError:  # it was removed; the shell still knows what it was called
-        return Path(os.environ.get("PWD", os.sep))
+        return Path.cwd(), False
+    except FileNotFoundError:
+        return Path(_lost_name() or os.environ.get("PWD", os.sep)), True
+
+
+def _lost_name() -> str | None:
+    """Return what our directory was called when it was removed; none where the kernel does not tell."""
+    try:
+        name = str(Path("/proc/self/cwd").readlink())
+    except OSError:
+        return None
+    return name.removesuffix(_REMOVED) if name.endswith(_REMOVED) else None
+
+
+_REMOVED = " (deleted)"
 
 
 def _environ() -> Mapping[str, str]:

@@ -62,7 +62,7 @@ def prepared(config: Config, report: Report = silent) -> Fragment:
 def looked(config: Config, report: Report = silent, *, without: Collection[str] = ()) -> Fragment:
     """Ask what the facets must ask, and collect all of them, or all but some."""
     surroundings, together = config.surroundings, config._replace(reader=once())
-    with started(asks(together, without), surroundings.environ, surroundings.cwd) as answers:
+    with started(asks(together, without), surroundings.environ, surroundings.standing) as answers:
         fragment = collect(collectors(together, without), together._replace(answers=answers))
     report("collected", effects=len(fragment.effects), faults=len(fragment.faults))
     return _discreet(fragment, config)

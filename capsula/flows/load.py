@@ -20,6 +20,9 @@ LARGEST = 4 * 1024 * 1024
 TRUST = "CAPSULA_TRUST"
 """Environment variable that lists directories, as ``PATH`` does, in which other users' configurations are trusted."""
 
+GONE = "gone"
+"""The kind of what is no mistake: there is no place that a configuration could hold for."""
+
 TOOL_TABLE = ("tool", "capsula")
 """Keys of the settings in ``pyproject.toml``."""
 
@@ -41,21 +44,28 @@ def load(
     """Return the config that holds for a directory, or all mistakes; printed, each is ``FILE: key > key: message``.
 
     Without a configuration the root is ``directory``, or else the top of the git repository that the search began in.
+    From a working directory that was removed the search begins above it; finding neither is of kind ``GONE``.
 
     Args:
         directory: Where the configuration file is; it is searched for nowhere else.
         surroundings: Relative directories are seen from their ``cwd``.
         start: Where to begin the search upwards, if not in ``cwd``; without meaning beside ``directory``.
     """
+    cwd = surroundings.cwd
+    is_above = surroundings.is_adrift and not (directory or start or cwd.is_dir())
+
+    def plain(here: Path) -> Result[Config, tuple[Fault, ...]]:
+        root = None if directory else _top(here)
+        if root is None and is_above:
+            return Failure((Fault(GONE, "the working directory cannot be used: it was removed", origin=str(cwd)),))
+        return Success(Config(root or here, Settings(), surroundings))
 
     def config(here: Path) -> Result[Config, tuple[Fault, ...]]:
-        found = find((here,) if directory else (here, *here.parents), surroundings.cwd)
-        root = here if directory else _top(here)
-        return found.alt(_alone).bind(
-            lambda it: _structured(it, surroundings) if it else Success(Config(root, Settings(), surroundings))
-        )
+        found = find((here,) if directory else (here, *here.parents), cwd).alt(_alone)
+        return found.bind(lambda it: _structured(it, surroundings) if it else plain(here))
 
-    return _existing(surroundings.cwd / (directory or start or ""), surroundings.cwd).alt(_alone).bind(config)
+    begin = next(filter(Path.is_dir, cwd.parents)) if is_above else cwd / (directory or start or "")
+    return _existing(begin, cwd).alt(_alone).bind(config)
 
 
 def find(directories: Iterable[Path], cwd: Path) -> Result[Found | None, Fault]:
@@ -128,9 +138,9 @@ def _existing(directory: Path, cwd: Path) -> Result[Path, Fault]:
     )
 
 
-def _top(directory: Path) -> Path:
-    """Return the top of the git repository that holds the directory, else the directory itself."""
-    return next((top for top in (directory, *directory.parents) if os.path.lexists(top / ".git")), directory)
+def _top(directory: Path) -> Path | None:
+    """Return the top of the git repository that holds the directory."""
+    return next((top for top in (directory, *directory.parents) if os.path.lexists(top / ".git")), None)
 
 
 class _Content(NamedTuple):

@@ -15,7 +15,7 @@ from returns.result import Failure, Result, Success
 
 from capsula.collectors.outputs import Glance, Look, State, finished, glance, look
 from capsula.core.clock import stamp
-from capsula.core.config import Config
+from capsula.core.config import Config, Surroundings
 from capsula.core.fault import Fault, Json, crash_of, fault_of
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.report import Report, silent
@@ -66,7 +66,7 @@ class Monitored(NamedTuple):
     """None if no capsule could be made; its documents are as far as they could be written."""
     faults: tuple[Fault, ...]
     """What of the record is not as it was wanted."""
-    seconds: float
+    seconds: float = 0.0
     """What recording took, before the start and after the end."""
 
 
@@ -85,7 +85,8 @@ def monitor(
     begun = perf_counter()
     opening = _unharmed(lambda: _begun(config, items, origin, report, strict=strict))
     if not isinstance(opening, Success):
-        return _unrecorded(config, opening.failure(), begun, strict=strict)
+        seconds = perf_counter() - begun
+        return unrecorded(config.surroundings, opening.failure(), strict=strict)._replace(seconds=seconds)
     start = opening.unwrap()
     capsule = start.capsule
     if strict and capsule.faults:
@@ -102,6 +103,14 @@ def monitor(
     with undisturbed():
         capsule = _over(capsule, lambda: _closed(config, start, outcome))
     return Monitored(outcome, capsule, capsule.faults, ready - begun + perf_counter() - over)
+
+
+def unrecorded(surroundings: Surroundings, faults: tuple[Fault, ...], *, strict: bool = False) -> Monitored:
+    """Run the command with nothing around it, unless ``strict``: there is no place to record anything."""
+    if strict:
+        return Monitored(None, None, faults)
+    command = Command(surroundings.argv, surroundings.standing, surroundings.environ)
+    return Monitored(run(command, None, None), None, faults)
 
 
 class _Start(NamedTuple):
@@ -152,7 +161,7 @@ def _begun(
 
         def start(capsule: Capsule) -> _Start:
             environ = {**surroundings.environ, **changes, **_told(capsule, origin)}
-            return _Start(plan, capsule, Command(surroundings.argv, surroundings.cwd, environ), seen())
+            return _Start(plan, capsule, Command(surroundings.argv, surroundings.standing, environ), seen())
 
         return opened(plan, before, context).map(start).alt(lambda fault: (fault, *known))
 
@@ -204,16 +213,6 @@ def _command(config: Config) -> dict[str, Json]:
         "stderr": stream_kind(2),
         "umask": umask(),
     }
-
-
-def _unrecorded(config: Config, faults: tuple[Fault, ...], begun: float, *, strict: bool) -> Monitored:
-    """Run the command with nothing around it: there is no place to record anything."""
-    seconds = perf_counter() - begun
-    if strict:
-        return Monitored(None, None, faults, seconds)
-    surroundings = config.surroundings
-    outcome = run(Command(surroundings.argv, surroundings.cwd, surroundings.environ), None, None)
-    return Monitored(outcome, None, faults, seconds)
 
 
 def _logged(capsule: Capsule, outcome: Outcome) -> Capsule:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from returns.result import Result, Success
 
-from capsula.collectors import outputs
+from capsula.collectors import cwd, outputs
 from capsula.collectors.outputs import Glance
 from capsula.core.clock import duration, stamp
 from capsula.core.config import Config
@@ -56,7 +56,7 @@ def opened(
     """Put the capsule of a run in its place: its context, if one was captured, and what is known before it starts."""
     known = {
         "root_directory": fact(str(run.config.root)),
-        "cwd": fact(str(run.config.surroundings.cwd)),
+        "cwd": cwd.collect(run.config),
         "timestamp": fact(stamp(run.header.taken)),
         **before,
     }

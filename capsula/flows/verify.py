@@ -144,7 +144,7 @@ def _surroundings(config: Config, documents: Mapping[str, Document]) -> Surround
     inside = os.path.relpath(cwd, root) if isinstance(root, str) and isinstance(cwd, str) else "."
     place = config.root / inside
     argv = _argv(documents)
-    return config.surroundings._replace(cwd=place if place.is_dir() else config.root, argv=argv)
+    return config.surroundings._replace(cwd=place if place.is_dir() else config.root, argv=argv, is_adrift=False)
 
 
 def _argv(documents: Mapping[str, Document]) -> tuple[str, ...]:

@@ -75,15 +75,15 @@ os.mkdir("gone"); os.chdir("gone"); os.rmdir("../gone")
 def call(): return 1
 @capsula.monitor("somewhere")
 def lost(): return 2
-exec(compile("@capsula.monitor\\ndef prompted(): return 3", "<stdin>", "exec"))
+exec(compile("@capsula.monitor(include_return_value=True)\\ndef prompted(): return 3", "<stdin>", "exec"))
 print(call(), lost(), prompted())
 """.replace("ROOT", repr(str(root)))
 
     done = run(root, source, environ={"PWD": f"{root}/gone"})
 
     assert (done.returncode, done.stdout) == (0, "1 2 3\n")
-    assert values(root) == [1]
-    assert done.stderr.count("cannot be used") == 2
+    assert values(root) == [1, 3]
+    assert [done.stderr.count(told) for told in ("cannot be used", "the working directory was removed")] == [1, 2]
 
 
 def test_importing_and_calling_leave_the_process_as_it_was(root: Path) -> None:

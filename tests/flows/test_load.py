@@ -168,14 +168,18 @@ def test_a_directory_no_file_system_can_name_is_a_mistake(tmp_path: Path) -> Non
     assert mistake.startswith(f"{tmp_path}/a\0b: the directory cannot be used: ")
 
 
-def test_a_working_directory_that_is_gone_is_a_mistake(tmp_path: Path) -> None:
-    gone = tmp_path / "gone"
-    gone.mkdir()
-    gone.rmdir()
+def test_a_working_directory_that_is_gone_is_a_mistake_unless_there_is_a_configuration_above(tmp_path: Path) -> None:
+    gone = around(tmp_path / "gone" / "below")._replace(is_adrift=True)
 
-    mistakes = told(load(None, around(gone)))
+    alone = load(None, gone)
+    (tmp_path / ".git").mkdir()
+    in_repository = load(None, gone).unwrap()
+    (tmp_path / "capsula.toml").write_text('vault-directory = "kept"')
+    configured = load(None, gone).unwrap()
 
-    assert mistakes == [f"{gone}: the working directory cannot be used: No such file or directory"]
+    assert told(alone) == [f"{gone.cwd}: the working directory cannot be used: it was removed"]
+    assert (in_repository.root, in_repository.file) == (tmp_path, None)
+    assert (configured.root, configured.vault) == (tmp_path, tmp_path / "kept")
 
 
 @pytest.mark.parametrize(
