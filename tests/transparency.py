@@ -143,10 +143,12 @@ def _sh(script: str, *arguments: str) -> tuple[str, ...]:
 
 
 _PATIENT_LISTENER = """
-import os, signal, sys, time
+import os, select, signal, sys, time
 for number in (1, 2, 3, 10, 12, 15):
     signal.signal(number, lambda number, _: os.write(1, b"got %d\\n" % number))
 print("ready", flush=True)
+while not select.select([0], [], [], 0.05)[0]:
+    pass  # a signal that comes just before a wait is heard after it
 sys.stdin.readline()
 time.sleep(0.1)  # for what comes twice
 sys.exit(7)
@@ -156,7 +158,8 @@ _SAVING = """
 import signal, sys, time
 try:
     print("ready", flush=True)
-    time.sleep(60)
+    while True:
+        time.sleep(0.05)  # a signal that comes just before a wait is heard after it
 except KeyboardInterrupt:
     print("saving", flush=True)
     time.sleep(0.5)
@@ -209,7 +212,7 @@ _IGNORED = _sh("echo $((0x$(sed -n 's/SigIgn:.//p' /proc/self/status) & ~0x18000
 _BYTES = "".join(f"\\{number:03o}" for number in range(256))
 
 _WINDOW = """
-import os, signal, sys
+import os, select, signal, sys
 def look(*_):
     sizes = {os.get_terminal_size(number) for number in (1, 2)}
     if len(sizes) == 1 and known[-1:] != [sizes]:
@@ -218,7 +221,8 @@ def look(*_):
 known = []
 signal.signal(signal.SIGWINCH, look)
 look()
-sys.stdin.readline()
+while not select.select([0], [], [], 0.05)[0]:
+    pass  # a signal that comes just before a wait is heard after it
 """
 
 _SCREEN = """

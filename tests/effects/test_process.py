@@ -16,23 +16,25 @@ from capsula.effects.process import resolved
 from tests.effects.wrapping import PATIENCE, Terminal, Wrapper, read_until
 
 LISTENER = """
-import signal, sys
+import select, signal, sys
 for number in map(int, sys.argv[1].split(",")):
     signal.signal(number, lambda number, _: print("got", number, flush=True))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {number})
 print("ready", flush=True)
+while not select.select([0], [], [], 0.05)[0]:
+    pass  # a signal that comes just before a wait is heard after it
 sys.stdin.readline()
 sys.exit(7)
 """
 
 APART = """
-import os, signal
+import os, signal, time
 os.setpgid(0, 0)
 signal.signal(signal.SIGINT, lambda *_: os.write(1, b"got 2"))
 signal.signal(signal.SIGTERM, lambda *_: os._exit(7))
 os.write(1, b"ready")
 while True:
-    signal.pause()
+    time.sleep(0.05)  # a signal that comes just before a wait is heard after it
 """
 SHELL = ("bash", "--norc", "--noediting", "-i")
 
@@ -328,7 +330,7 @@ def test_a_signal_to_the_group_is_not_repeated(wrapper: Wrapper) -> None:
 
 
 def test_a_signal_that_the_command_sends_is_not_sent_back(wrapper: Wrapper) -> None:
-    script = LISTENER.replace("sys.stdin", "import os; os.kill(os.getppid(), 1); sys.stdin")
+    script = LISTENER.replace("while", "import os; os.kill(os.getppid(), 1)\nwhile")
     process = wrapper.start(sys.executable, "-c", script, "1,12", process_group=0)
     read_until(_stdout(process), b"ready\n")
 

@@ -249,7 +249,7 @@ def test_bytes_on_a_terminal_are_kept_as_they_were_written(wrapper: Wrapper, tmp
 
 def test_the_size_of_the_window_is_known_and_kept_up_to_date(wrapper: Wrapper) -> None:
     script = """
-import os, signal, sys
+import os, select, signal, sys
 known = []
 def look(*_):
     if not known or known[-1] != os.get_terminal_size(1):
@@ -257,7 +257,8 @@ def look(*_):
         print(*known[-1], "seen", flush=True)
 signal.signal(signal.SIGWINCH, look)
 print("ready", flush=True)
-sys.stdin.readline()
+while not select.select([0], [], [], 0.05)[0]:
+    pass  # a signal that comes just before a wait is heard after it
 """
     terminal = Terminal.of(wrapper.argv(sys.executable, "-c", script))
     terminal.shown_until(b"ready")
