@@ -39,10 +39,12 @@ class Redaction(NamedTuple):
 
     def marked(self, text: bytes, found: Iterable[Finding]) -> bytes:
         """Return the text with a mark in the place of each finding."""
+        places = [(it.rule, text[it.start : it.end], it) for it in found]
+        marks = {(rule, secret): self.mark(rule, secret) for rule, secret in {it[:2] for it in places}}
         parts: list[bytes] = []
         position = 0
-        for it in found:
-            parts += (text[position : it.start], self.mark(it.rule, text[it.start : it.end]))
+        for rule, secret, it in places:
+            parts += (text[position : it.start], marks[rule, secret])
             position = it.end
         return b"".join((*parts, text[position:]))
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import chain
+from operator import itemgetter
 from typing import NamedTuple
 
 from capsula.core.settings import DiscretionSettings
@@ -38,7 +39,9 @@ def findings(text: bytes, wish: DiscretionSettings | None = None) -> tuple[Findi
     wish = wish or DiscretionSettings()
     lower = text.lower()
     found = [*_tokens(text, lower, there, wish), *(_named(text, lower, there, wish) if wish.watches("named") else ())]
-    return tuple(_apart(sorted(found, key=lambda it: (it.start, -it.end))))
+    found.sort(key=itemgetter(2), reverse=True)
+    found.sort(key=itemgetter(1))  # of those that begin at one place the longest stays first
+    return tuple(_apart(found))
 
 
 class Scan:
@@ -106,7 +109,7 @@ def is_watched(name: str, value: str, wish: DiscretionSettings, *, is_variable: 
 
 def wording() -> str:
     """Return what tells these rules from other ones."""
-    return repr((_TOKENS, _NAMES, _ASSIGNED, _UNTOLD))
+    return repr((_TOKENS, _NAMES, _REST, _ASSIGNED, _SPACED, _UNTOLD))
 
 
 _START = rb"(?:(?<![A-Za-z0-9+/])|(?<=\\[nrt]))"  # of a token that may stand in other base64; "\n" may be written out
@@ -185,7 +188,6 @@ _KEYWORDS = (b"-----BEGIN", *(keyword for shapes in _TOKENS.values() for keyword
 _ALL_KEYWORDS = (*_KEYWORDS, *_NAMES)
 _LONGEST_KEYWORD = max(map(len, _ALL_KEYWORDS))
 _NAME_CHARACTERS = b"abcdefghijklmnopqrstuvwxyz0123456789_-"
-_NAME = rb"[\w-]*"
 _DELIMITED = rb"[^\s\"'`,;&()\[\]{}<>|\\\0]"
 
 
@@ -193,6 +195,12 @@ _DIGITS = b"0123456789"
 _SHORT = 16
 """Bytes of a line; where most are shorter, telling them apart takes longer than searching them all."""
 _LOWER = bytes(range(256)).lower()
+_FEWEST_CHARACTERS = 3
+_NUMERIC = b"0123456789.,_"
+_NUMBER = rb"[\d.,_]+(?:e-?\d+)?"
+_LONGEST_PLAIN = 64
+_EXPLICIT = frozenset({"quoted", "tight"})
+_ALL_NAMES = frozenset(_NAMES)
 _SIGNS = {keyword: keyword.translate(_LOWER, _DIGITS) for keyword in _ALL_KEYWORDS}
 """The keywords as they stand in a text without case and digits."""
 
@@ -225,38 +233,53 @@ def _tokens(text: bytes, lower: bytes, there: Collection[bytes], wish: Discretio
 def _named(text: bytes, lower: bytes, there: Collection[bytes], wish: DiscretionSettings) -> Iterator[Finding]:
     """Yield the literal values behind secret names: ``NAME=value``, ``--name value``, ``"name": "value"``."""
     for keyword in (name for name in _NAMES if name in there):
+        assigned = _compiled(_REST + _ASSIGNED).match
         hit = lower.find(keyword)
         while hit >= 0:
-            # A name is looked at once, however often the keyword stands in it.
-            end = _end(_NAME, text, hit + len(keyword))
-            before = lower[max(hit - LONGEST_NAME, 0) : hit]
-            start = hit - len(before) + len(before.rstrip(_NAME_CHARACTERS))
-            value = _value(text, (start, hit, end), keyword, wish)
-            if value:
-                yield Finding("named", *value)
-            hit = lower.find(keyword, value[1] if value else end)
+            end = hit + len(keyword)
+            match = assigned(lower, end)
+            if match is None and lower.rfind(b"--", max(hit - LONGEST_NAME, 0), hit) >= 0:
+                match = _compiled(_REST + _SPACED).match(lower, end)
+            found = _assigned(text, hit, keyword, match, wish) if match else None
+            if found:
+                yield found
+            hit = lower.find(keyword, found.end if found else end)
 
 
-def _value(text: bytes, name: tuple[int, int, int], keyword: bytes, wish: DiscretionSettings) -> tuple[int, int] | None:
-    """Return where the value behind a name is, if it could be a secret, and is written out.
+def _assigned(
+    text: bytes, hit: int, keyword: bytes, match: re.Match[bytes], wish: DiscretionSettings
+) -> Finding | None:
+    """Return the value behind a name, if it could be a secret, and is written out.
 
-    The name is given by where it starts, where the keyword in it does, and where it ends.
+    The keyword of the name is at ``hit``; the match, in the text in small letters, is what comes behind it.
     """
-    start, hit, end = name
-    more = text[hit + len(keyword) : end][:LONGEST_NAME].lower()
-    if not _compiled(rb"(?:[_-]?(?:access|key|secret|token|value|\d{1,3}))*").fullmatch(more):
-        return None
-    match = _compiled(_ASSIGNED).match(text, end)
-    if match is None:
-        return None
     kind = match.lastgroup or ""
-    known = text[start:end].lstrip(b"-")
-    if known.decode("utf-8", "replace") in wish.allow or (kind == "spaced" and text[start : start + 2] != b"--"):
+    value = match[kind]
+    if _compiled(_UNTOLD).match(value) or len(set(value)) < _FEWEST_CHARACTERS or value.rstrip(_DIGITS) in _ALL_NAMES:
         return None
-    form = "alone" if kind == "loose" and _fills_its_line(text, start, match.end()) else kind
-    if not _is_literal(match[kind], form, keyword, is_variable=known.isupper()):
+    if value[0] in _NUMERIC and not keyword.startswith(b"pass") and _compiled(_NUMBER).fullmatch(value):
         return None
-    return match.start(kind), match.end(kind) if kind == "quoted" else _end(_DELIMITED + b"*", text, match.end(kind))
+    first, end = match.span(kind)
+    is_evident = kind in _EXPLICIT and b"." not in value and value.translate(None, _DIGITS) != value
+    if (wish.allow or not is_evident) and not _is_of_name(text, hit, keyword, match, wish):
+        return None
+    is_cut = kind != "quoted" and end - first == _LONGEST_PLAIN
+    return Finding("named", first, _end(_DELIMITED + b"*", text, end) if is_cut else end)
+
+
+def _is_of_name(text: bytes, hit: int, keyword: bytes, match: re.Match[bytes], wish: DiscretionSettings) -> bool:
+    """Tell whether a value is a secret behind just this name."""
+    kind = match.lastgroup or ""
+    before = match.string[max(hit - LONGEST_NAME, 0) : hit]
+    start = hit - len(before) + len(before.rstrip(_NAME_CHARACTERS))
+    if kind == "spaced" and text[start : start + 2] != b"--":
+        return False
+    name = text[start : match.end("name")].lstrip(b"-")
+    if wish.allow and name.decode("utf-8", "replace") in wish.allow:
+        return False
+    first, end = match.span(kind)
+    form = "alone" if kind == "loose" and _fills_its_line(text, start, end) else kind
+    return _is_literal(text[first:end], form, keyword, is_variable=name.isupper())
 
 
 def _fills_its_line(text: bytes, start: int, end: int) -> bool:
@@ -266,24 +289,22 @@ def _fills_its_line(text: bytes, start: int, end: int) -> bool:
     return before[-1:] in b"\r\n" and after[:1] in b"\r\n"
 
 
+_REST = rb"(?P<name>(?:[_-]?(?:access|key|secret|token|value|\d{1,3})){0,8}+)(?![\w-])"
+"""What may end a name, behind a keyword; the patterns of values stand behind it."""
 _ASSIGNED = (
-    rb"(?:\\?[\"'])?[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}[bruf]?(?P<quote>\\?[\"'])"
+    rb"(?:=(?P<tight>%(it)s{4,64}+)(?![(\[{<])"
+    rb"|(?:\\?[\"'])?[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}[bruf]?(?P<quote>\\?[\"'])"
     rb"(?P<quoted>[^\s\"'\\\0]{4,512}+)(?P=quote)"
-    rb"|=(?P<tight>%(it)s{4,64}+)(?![(\[{<])"
-    rb"|(?:\\?[\"'])?[ \t]{0,4}[:=][ \t]{1,4}(?P<loose>%(it)s{8,64}+)(?![(\[{<])"
-    rb"|[ \t]{1,4}[\"']?(?P<spaced>(?![-=:])%(it)s{4,64}+)(?![(\[{<])"
+    rb"|(?:\\?[\"'])?[ \t]{0,4}[:=][ \t]{1,4}(?P<loose>%(it)s{8,64}+)(?![(\[{<]))"
 ) % {b"it": _DELIMITED}
+_SPACED = rb"[ \t]{1,4}[\"']?(?P<spaced>(?![-=:])%(it)s{4,64}+)(?![(\[{<])" % {b"it": _DELIMITED}
 
 
 def _is_literal(value: bytes, kind: str, keyword: bytes, *, is_variable: bool) -> bool:
-    """Tell whether a value is written out: no placeholder, number, path, address, or name of something."""
+    """Tell whether a value is written out, and no name of something."""
     plain = value.lower()
-    if _compiled(_UNTOLD).match(plain) or len(set(plain)) < 3 or plain.rstrip(b"0123456789") in _NAMES:
-        return False
-    if not keyword.startswith(b"pass") and _compiled(rb"[\d.,_]+(?:e-?\d+)?").fullmatch(plain):
-        return False
-    has_digit = _compiled(rb"[^\d]*\d").match(plain) is not None
-    if is_variable and kind in {"quoted", "tight"}:
+    has_digit = plain.translate(None, _DIGITS) != plain
+    if is_variable and kind in _EXPLICIT:
         return has_digit or not (_is_identifier(plain, b".") or any(name in plain for name in _NAMES))
     if kind == "quoted" and keyword != b"token":
         return has_digit or not any(name in plain for name in _NAMES)
@@ -309,9 +330,11 @@ _UNTOLD = (
 def _apart(found: Iterable[Finding]) -> Iterator[Finding]:
     reached = 0
     for it in found:
-        if it.end > reached:
-            yield Finding(it.rule, max(it.start, reached), it.end)
-            reached = it.end
+        if it.start >= reached:
+            yield it
+        elif it.end > reached:
+            yield Finding(it.rule, reached, it.end)
+        reached = max(reached, it.end)
 
 
 def _decided(text: bytes, found: tuple[Finding, ...]) -> int:

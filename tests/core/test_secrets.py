@@ -29,6 +29,8 @@ client_secret='hunter2'
 password = hunter2x
     db_password: Summer2024
 +smtp-password = hunter2x
+token_or_id_token=abc12345
+password = B"swordfish1"
 """
 
 HARMLESS = """
@@ -179,14 +181,32 @@ def test_a_secret_is_told_by_its_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["x", "token", "token=", "password: ", "://a:", "eyJ", "eyJaaaaaaaa.", "sk-", "SK", "ghp_", "--token "]
+    "unit",
+    [
+        *("x", "token", "token_", "token=", "password: ", "://a:", "eyJ", "eyJaaaaaaaa.", "sk-", "SK", "ghp_"),
+        *("--token ", "--token abc12345 ", "api_token=abc12345 ", 'Password="hunter2', "secret: hunter2x,"),
+    ],
 )
 def test_twice_the_text_is_twice_the_work(unit: str) -> None:
     def calls(length: int) -> int:
         text = (unit * length)[:length].encode()
         return _counted(lambda: findings(text))
 
+    calls(1000)  # patterns are compiled once
+
     assert calls(20_000) <= 2.2 * calls(10_000) + 100
+
+
+@pytest.mark.parametrize(
+    ("unit", "most"), [("API_TOKEN=abc12345 ", 16), ("password=hunter2 ", 16), ("PASSWORD=def ", 6), ("token ", 6)]
+)
+def test_a_word_in_a_line_of_names_and_secrets_costs_a_few_calls(unit: str, most: int) -> None:
+    text = (unit * 1000).encode()
+    findings(text)
+
+    calls = _counted(lambda: findings(text))
+
+    assert calls <= most * 1000 + 100
 
 
 @pytest.mark.parametrize("name", ["password", "--api-key", "MY_TOKEN", "db_credentials", "clientSecret"])
