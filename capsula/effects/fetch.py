@@ -1,6 +1,5 @@
 """Fetching a commit from a remote, by a git that runs nothing and speaks only to whom it should."""
 
-import os
 import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,13 +13,10 @@ TIME_LIMIT = 600.0
 """Seconds that fetching from one remote may take."""
 
 _QUIET = (
-    ("core.hooksPath", os.devnull),
-    ("core.fsmonitor", "false"),
     ("protocol.allow", "never"),
     ("protocol.https.allow", "always"),
     ("protocol.ssh.allow", "always"),
     ("protocol.file.allow", "always"),
-    ("gc.auto", "0"),
     ("maintenance.auto", "false"),
 )
 
@@ -43,7 +39,7 @@ def fetched(commit: str, urls: Iterable[str], into: Path, environ: Mapping[str, 
 def fetching(commit: str, url: str) -> tuple[str, ...]:
     """Return the command that fetches a commit, and nothing else."""
     options = (word for key, value in _QUIET for word in ("-c", f"{key}={value}"))
-    fetch = ("fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head")
+    fetch = ("fetch", "--quiet", "--depth=1", "--no-write-fetch-head")
     return ("git", *options, *fetch, "--", url, commit)
 
 
@@ -54,7 +50,7 @@ def _fetch(commit: str, url: str, into: Path, environ: Mapping[str, str]) -> str
         done = subprocess.run(
             fetching(commit, url),
             cwd=into,
-            env={**kept, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
+            env={**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=TIME_LIMIT,
