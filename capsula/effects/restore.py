@@ -34,7 +34,7 @@ from capsula.reading.walk import below
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-RAW = b"* -text -eol -filter -ident -working-tree-encoding\n"
+RAW = b"* -text -filter -ident -working-tree-encoding\n"
 """Attributes under which git takes the bytes of a work tree as they are."""
 
 
