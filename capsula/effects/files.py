@@ -22,7 +22,7 @@ _MANY = 256
 _TELLS_ERRORS = (5, 8)
 """The first Linux on which that call does not keep to itself what could not be written."""
 _UNSUPPORTED = {EINVAL, ENOSYS, ENOTSUP}
-_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 
 
 def folders(folder: Path) -> tuple[Path, ...]:

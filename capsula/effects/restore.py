@@ -42,7 +42,7 @@ class _UnavailableError(Exception):
     """A commit is not to be had."""
 
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 _TROUBLE = (*TROUBLE, _UnavailableError, tarfile.TarError, zlib.error, EOFError, OverflowError, RecursionError)
 _STEP = 1 << 20

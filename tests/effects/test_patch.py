@@ -10,7 +10,9 @@ from returns.result import Result
 
 from capsula.core.fault import Fault
 from capsula.core.tree import Tree, facts
+from capsula.effects.patch import read
 from capsula.effects.restore import Restored, restored
+from capsula.reading.pack import MalformedError
 from tests.repositories import commit, git, head, repository, tree, write
 from tests.sources import untouched
 
@@ -134,6 +136,42 @@ def test_a_damaged_patch_is_refused(damage: Callable[[bytes], bytes], top: Path,
     write(top, {"a": b"new\n"})
 
     assert put_back(top, damage(git(top, "diff")), tmp_path).failure().kind == "integrity"
+
+
+def is_a_pipe(file: Path) -> None:
+    os.mkfifo(file)
+
+
+def is_a_link(file: Path) -> None:
+    file.with_name("private").write_bytes(added("x"))
+    file.symlink_to("private")
+
+
+def is_a_folder(file: Path) -> None:
+    file.mkdir()
+
+
+def is_a_hole_of_two_gigabytes(file: Path) -> None:
+    file.touch()
+    os.truncate(file, 1 << 31)
+
+
+@pytest.mark.parametrize(
+    ("odd", "told"),
+    [
+        *((it, "the patch project.diff is not there") for it in (is_a_pipe, is_a_link, is_a_folder)),
+        (is_a_hole_of_two_gigabytes, "the patch project.diff is too large"),
+    ],
+)
+def test_a_patch_that_is_none_of_the_capsules_files_is_not_read(
+    odd: Callable[[Path], None], told: str, tmp_path: Path
+) -> None:
+    odd(tmp_path / "project.diff")
+
+    with pytest.raises(MalformedError) as refused:
+        read(tmp_path / "project.diff")
+
+    assert str(refused.value) == told
 
 
 def test_the_repository_stays_as_it_is(top: Path, tmp_path: Path) -> None:

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from returns.result import Success
 
+from capsula.core.content import FILE
 from capsula.core.fault import Json
 from capsula.core.fragment import Fragment
 from capsula.core.settings import SourceSettings
+from capsula.core.tree import digest
 from tests.repositories import commit, git, head, repository, tree, write
 from tests.sources import ISOLATED, captured, config, published, put_back
 
@@ -42,6 +45,13 @@ def state(fragment: Fragment) -> Facts:
 
 def kind(fragment: Fragment, capsule: Path, top: Path, into: Path) -> str:
     return put_back(fragment, capsule, top, into).failure().kind
+
+
+def message(fragment: Fragment, capsule: Path, top: Path, into: Path) -> str:
+    """Return why the source cannot be restored."""
+    fault = put_back(fragment, capsule, top, into).failure()
+    assert fault.kind == "integrity"
+    return fault.message.removeprefix("the source cannot be restored: ")
 
 
 def archive(capsule: Path) -> Path:
@@ -149,7 +159,83 @@ def test_a_bomb_does_not_go_off(top: Path, capsule: Path, tmp_path: Path) -> Non
             bomb.write(bytes(1 << 20))
     state(fragment)["archive"]["size"] = archive(capsule).stat().st_size
 
-    assert kind(fragment, capsule, top, tmp_path / "fresh") == "integrity"
+    assert message(fragment, capsule, top, tmp_path / "fresh") == "the archive is larger than it should be"
+
+
+def test_a_tree_that_multiplies_ends_before_it_fills_the_disk(top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+    evil = repository(tmp_path / "evil", {"empty": b""})
+    inner = git(evil, "rev-parse", "HEAD^{tree}").strip()
+    for _ in range(4):
+        inner = git(evil, "mktree", stdin=b"".join(b"040000 tree %b\t%d\n" % (inner, it) for it in range(10))).strip()
+    facts = state(fragment)
+    facts.update(head=git(evil, "commit-tree", inner, "-m", "x").decode().strip(), repository=os.fspath(evil / ".git"))
+    del facts["objects"]
+
+    assert message(fragment, capsule, top, tmp_path / "fresh") == "the tree holds more than it should"
+    assert list((tmp_path / "fresh").iterdir()) == []
+
+
+def test_a_commit_that_has_two_files_at_one_place_is_refused(top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+    evil = repository(tmp_path / "evil", {"a": b"a\n"})
+    blob = git(evil, "rev-parse", "HEAD:a").decode().strip()
+    twice = git(evil, *("hash-object", "--literally", "-t", "tree", "-w", "--stdin"), stdin=entry("a", blob) * 2)
+    facts = state(fragment)
+    facts.update(head=git(evil, "commit-tree", twice.strip(), "-m", "x").decode().strip(), mode="overlay", overlay=[])
+    facts.update(repository=os.fspath(evil / ".git"), digest=digest({b"a": (FILE, bytes.fromhex(blob), 2)}))
+    del facts["objects"], facts["archive"]
+
+    assert "File exists" in message(fragment, capsule, top, tmp_path / "fresh")
+    assert list((tmp_path / "fresh").iterdir()) == []
+
+
+def entry(name: str, identity: str) -> bytes:
+    """Return a file as git's tree has it."""
+    return b"100644 %b\0%b" % (name.encode(), bytes.fromhex(identity))
+
+
+def test_a_file_that_the_archive_does_not_hold_is_refused(top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+    state(fragment)["overlay"].append({"path": "more", "kind": "file", "size": 1, "sha256": "0" * 64})
+
+    assert message(fragment, capsule, top, tmp_path / "fresh") == "the archive does not hold 'more'"
+
+
+def test_which_file_of_the_archive_is_another_one_is_said(top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+    (row,) = (it for it in state(fragment)["overlay"] if it["path"] == "new")
+    row["sha256"] = "0" * 64
+
+    told = message(fragment, capsule, top, tmp_path / "fresh")
+
+    assert told == "the archive holds another 'new' than was recorded"
+
+
+CONVERTING = ("text", "text eol=crlf", "crlf", "ident", "filter=x", "working-tree-encoding=UTF-16")
+
+
+@pytest.mark.parametrize("attributes", CONVERTING)
+def test_bytes_are_those_of_the_commit_and_the_run_whatever_attributes_ask_for(
+    attributes: str, capsule: Path, tmp_path: Path
+) -> None:
+    top = repository(tmp_path / "project", {})
+    (top / ".git/info").mkdir(exist_ok=True)
+    (top / ".git/info/attributes").write_text("* -text -filter -ident -working-tree-encoding\n")
+    files = {"a": b"1\r\n2\n", "b": b"$Id: 0 $\n", "c": b"\r\n", "utf16": "x\n".encode("utf-16")}
+    write(top, {**files, ".gitattributes": f"* {attributes}\n".encode()})
+    commit(top)
+    (top / ".git/info/attributes").unlink()
+    write(top, {"c": b"changed\r\n", "d": b"$Id: new $\r\n"})
+    fragment = captured(config(top), capsule)
+
+    answer = put_back(fragment, capsule, top, tmp_path / "fresh")
+
+    status = ("-c", f"filter.x.clean=touch {tmp_path / 'canary'}; cat", "status", "--porcelain")
+    assert isinstance(answer, Success)
+    assert tree(tmp_path / "fresh") == tree(top)
+    assert git(tmp_path / "fresh", *status) == b" M c\n?? d\n"
+    assert not (tmp_path / "canary").exists()
 
 
 @pytest.mark.parametrize(
