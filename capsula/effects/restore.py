@@ -331,7 +331,7 @@ class _Restoration:
             target = os.fsencode(member.linkname)
             hashed.update(target)
             self._link(target, path)
-        elif kept.kind != "link" and member.type == tarfile.REGTYPE and member.size == kept.size:
+        elif kept.kind != "link" and member.type == tarfile.REGTYPE:
             stream = tar.extractfile(member)
             chunks = iter(lambda: stream.read(_STEP), b"") if stream else iter(())
             self._file(path, _hashing(chunks, hashed.update), is_program=kept.kind == "program")

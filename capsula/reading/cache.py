@@ -23,7 +23,7 @@ def own(file: Path) -> bytes:
         with open(os.open(file, flags), "rb") as stream:
             status = os.fstat(stream.fileno())
             is_own = status.st_uid == os.geteuid() and not status.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-            size = min(status.st_size, _LARGEST)  # to ask for more costs more than all the rest
-            return stream.read(size) if is_own and stat.S_ISREG(status.st_mode) else b""
+            size = min(status.st_size, _LARGEST)  # of a pipe none; to ask for more costs more than all the rest
+            return stream.read(size) if is_own else b""
     except OSError:
         return b""
