@@ -31,6 +31,7 @@ from capsula.reading.repository import (
     GITLINK,
     TROUBLE,
     holder,
+    is_inside,
     opened,
     top_directory,
     trouble,
@@ -280,7 +281,7 @@ def _submodules(
     tree = head_tree(repository)
     paths = {os.fsdecode(path): path in dirty for path in sorted(index.submodules)}
     return {
-        path: _checked_out(top / path).map(partial(_submodule, path, _recorded(tree, path), dirty=is_dirty))
+        path: _checked_out(top, path).map(partial(_submodule, path, _recorded(tree, path), dirty=is_dirty))
         for path, is_dirty in paths.items()
     }
 
@@ -293,10 +294,10 @@ def _recorded(tree: pygit2.Tree, path: str) -> str | None:
     return str(tree[path].id) if path in tree and tree[path].filemode == GITLINK else None
 
 
-def _checked_out(directory: Path) -> Result[str | None, Fault]:
-    if not (directory / ".git").exists():
+def _checked_out(top: Path, path: str) -> Result[str | None, Fault]:
+    if not is_inside(top, os.fsencode(path)):
         return Success(None)
-    return opened(directory).map(lambda repository: _head(repository)[0])
+    return opened(top / path).map(lambda repository: _head(repository)[0])
 
 
 def _hidden(index: Index, absent: frozenset[bytes]) -> tuple[str, ...]:

@@ -36,6 +36,7 @@ from capsula.reading.repository import (
     common_directory,
     compared,
     holder,
+    is_inside,
     opened,
     sound_index,
     top_directory,
@@ -383,7 +384,7 @@ def _paths(diff: pygit2.Diff) -> frozenset[bytes]:
 def _inside(walked: frozenset[bytes], index: Index, place: _Place) -> tuple[set[bytes], set[bytes]]:
     """Return the repositories inside a work tree, and those of them that are Capsula's own workspaces."""
     directories = {path.rstrip(b"/") for path in walked if path.endswith(b"/")} | index.submodules
-    found = {path for path in directories if os.path.lexists(place.below(path) / ".git")}
+    found = {path for path in directories if is_inside(place.top, path)}
     own = {path for path in found if (place.below(path) / ".git" / WORKSPACE).exists()}
     return found - own, own
 

@@ -41,6 +41,15 @@ def opened(path: Path) -> Result[pygit2.Repository, Fault]:
     return _opened(path, RepositoryOpenFlag.NO_SEARCH).alt(lambda error: trouble(error, path)).bind(_at_home)
 
 
+def is_inside(top: Path, path: bytes) -> bool:
+    """Tell whether a repository stands at ``path`` of a work tree; what a link leads to is none of the work tree's.
+
+    The top is one whose links are resolved.
+    """
+    directory = top / os.fsdecode(path)
+    return os.path.lexists(directory / ".git") and directory.resolve() == directory
+
+
 def tracks(repository: pygit2.Repository, path: Path) -> bool:
     """Return whether the index of the repository has the file or link at ``path``."""
     top = top_directory(repository)

@@ -223,6 +223,19 @@ def test_submodules_are_told_with_what_is_recorded_and_what_is_there(tmp_path: P
     assert given_back(top, tmp_path / "fresh", patches(fragment)) == tracked(top)
 
 
+def test_behind_a_link_in_the_place_of_a_submodule_nothing_is_checked_out(tmp_path: Path) -> None:
+    inner = repository(tmp_path / "inner", {"f": b"1\n"})
+    top = repository(tmp_path / "r", {})
+    git(top, "submodule", "--quiet", "add", os.fspath(inner), "sub")
+    commit(top)
+    shutil.rmtree(top / "sub")
+    (top / "sub").symlink_to(inner)
+
+    fragment = captured(top)
+
+    assert fact(fragment, "r", "submodules") == [{"path": "sub", "recorded": head(inner), "actual": None}]
+
+
 def test_a_submodule_is_captured_as_a_repository_of_its_own(tmp_path: Path) -> None:
     inner = repository(tmp_path / "inner", {"f": b"1\n"})
     top = repository(tmp_path / "r", {})

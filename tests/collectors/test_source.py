@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -254,6 +255,25 @@ print(json.dumps(collect(config(Path(sys.argv[1]))).unwrap().facts["project"].ge
         "closed": "cannot be listed: Permission denied",
         **inside,
     }
+
+
+def test_a_link_in_the_place_of_a_submodule_leads_to_no_repository(top: Path, tmp_path: Path) -> None:
+    inner = repository(tmp_path / "inner", {"f": b"1\n"})
+    for name in ("here", "there"):
+        git(top, "submodule", "--quiet", "add", os.fspath(inner), name)
+    commit(top)
+    for name, target in (("here", Path()), ("there", inner)):
+        shutil.rmtree(top / name)
+        (top / name).symlink_to(target)
+
+    fragment = captured(config(top), tmp_path / "capsule")
+
+    assert told(fragment, "nested") is None
+    assert told(fragment, "ignored") == [
+        {"path": "here", "size": 1},
+        {"path": "there", "size": len(os.fsencode(inner))},
+    ]
+    assert not (tmp_path / "capsule/.capsula/source/project.nested").exists()
 
 
 def test_a_sparse_checkout_comes_back_as_it_is_and_is_not_dirty(top: Path, tmp_path: Path) -> None:
