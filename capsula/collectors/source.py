@@ -100,7 +100,7 @@ def _of_the_root(config: Config) -> dict[str, Answer]:
             name = _file_name(top.name)
             return {name: _captured(repository, _Place(top, os.path.relpath(top, root), f"{FOLDER}/{name}", config))}
     name = _file_name(root.name)
-    if isinstance(found, Failure) and found.failure().kind != "not a repository":
+    if isinstance(found, Failure) and found.failure().kind not in {"not a repository", "nothing there"}:
         return {name: Failure(found.failure())}
     return {name: _of_directory(_Place(root, ".", f"{FOLDER}/{name}", config))}
 

@@ -23,7 +23,8 @@ GITLINK = 0o160000
 def holder(path: Path) -> Result[pygit2.Repository, Fault]:
     """Return the repository whose work tree holds ``path``, or the bare one it lies in, found upwards from it.
 
-    A link to a directory is followed. Faults: ``missing``, ``not a repository``, and those of ``opened``.
+    A link to a directory is followed. Faults: ``missing``, ``not a repository``, ``nothing there`` (where a file
+    stands for a git directory that is gone), and those of ``opened``.
     """
     if not os.path.lexists(path):
         return Failure(Fault("missing", f"{path}: no such file or directory"))
@@ -141,8 +142,15 @@ def _is_cut(index: bytes) -> bool:
 
 
 def _unsound(error: Exception, file: Path) -> Fault:
-    remedy = "git sparse-checkout reapply --no-sparse-index" if "'sdir'" in str(error) else ""
+    remedy = next((remedy for extension, remedy in _REWRITING.items() if extension in str(error)), "")
     return Fault("unreadable", f"{file} cannot be read: {error}", remedy)
+
+
+_REWRITING = {
+    "'sdir'": "git sparse-checkout reapply --no-sparse-index",
+    "'link'": "git update-index --no-split-index",
+}
+"""How an index is rewritten without an extension that libgit2 does not know."""
 
 
 def _obstacle(path: bytes) -> Fault | None:
@@ -163,9 +171,14 @@ def _opened(path: Path, flags: RepositoryOpenFlag) -> Result[pygit2.Repository, 
 
 
 def _unheld(error: Exception, path: Path) -> Fault:
-    if str(error).startswith("Repository not found at "):
+    if not str(error).startswith("Repository not found at "):
+        return trouble(error, path)
+    pointers = (it / ".git" for it in (path, *path.parents))
+    pointer = next((it for it in pointers if it.is_file()), None)
+    if pointer is None:
         return Fault("not a repository", f"{path} is in no repository")
-    return trouble(error, path)
+    remedy = "git worktree repair, where the repository is now"
+    return Fault("nothing there", f"{pointer} stands for a repository that is not where it says", remedy)
 
 
 def _at_home(repository: pygit2.Repository) -> Result[pygit2.Repository, Fault]:
@@ -185,5 +198,5 @@ def _is_link(directory: str) -> bool:
 
 def _leads_to(path: Path) -> Path:
     """Return the git directory that ``.git`` is, or, where it is a file, the one that it names."""
-    named = path.read_bytes().removeprefix(b"gitdir:").strip() if path.is_file() else b""
+    named = path.read_bytes().partition(b"\0")[0].removeprefix(b"gitdir:").strip() if path.is_file() else b""
     return (path.parent / os.fsdecode(named) if named else path).resolve()

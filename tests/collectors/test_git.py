@@ -444,9 +444,10 @@ def test_no_room_is_made_for_more_entries_than_an_index_can_have(tmp_path: Path)
     assert fragment == Fragment({}, faults=(fault,))
 
 
-def test_an_index_of_directories_is_said_to_be_unreadable_and_how_to_mend_it(tmp_path: Path) -> None:
+@pytest.mark.parametrize("rewriting", ["sparse-checkout set --sparse-index d", "update-index --split-index"])
+def test_an_index_of_another_kind_is_said_to_be_unreadable_and_how_to_mend_it(tmp_path: Path, rewriting: str) -> None:
     top = repository(tmp_path / "r", {"d/a": b"1\n", "e/a": b"1\n"})
-    git(top, "sparse-checkout", "set", "--sparse-index", "d")
+    git(top, *rewriting.split())
     (fault,) = captured(top).faults
 
     git(top, *fault.remedy.split()[1:])
@@ -590,6 +591,26 @@ def test_a_git_directory_that_stands_elsewhere_is_no_obstacle(tmp_path: Path) ->
     git(tmp_path, "init", "--quiet", "--initial-branch=main", "--separate-git-dir=kept", "r")
 
     assert fact(captured(top), "r", "branch") == "main"
+
+
+def test_a_git_directory_is_found_as_git_finds_it_whatever_stands_behind_its_name(tmp_path: Path) -> None:
+    top = tmp_path / "r"
+    git(tmp_path, "init", "--quiet", "--initial-branch=main", "--separate-git-dir=kept", "r")
+    (top / ".git").write_bytes(b"gitdir: ../kept\0more\n")
+
+    assert fact(captured(top), "r", "branch") == "main"
+
+
+def test_a_work_tree_whose_repository_is_gone_is_a_fault(tmp_path: Path) -> None:
+    git(repository(tmp_path / "r", {}), "worktree", "add", "--quiet", "../linked")
+    (tmp_path / "r").rename(tmp_path / "moved")
+    (tmp_path / "linked" / "d").mkdir()
+
+    message = f"{tmp_path}/linked/.git stands for a repository that is not where it says"
+    remedy = "git worktree repair, where the repository is now"
+    for root in ("linked", "linked/d"):
+        fault = Fault("nothing there", message, remedy, (Path(root).name,))
+        assert captured(tmp_path / root) == Fragment({}, faults=(fault,))
 
 
 def test_nothing_in_the_repository_is_written_and_no_program_of_it_runs(tmp_path: Path) -> None:

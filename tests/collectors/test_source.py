@@ -147,6 +147,15 @@ def test_a_directory_without_repository_is_kept_whole(tmp_path: Path) -> None:
     assert not (tmp_path / "fresh" / ".git").exists()
 
 
+def test_a_work_tree_whose_repository_is_gone_is_kept_as_a_directory(top: Path, tmp_path: Path) -> None:
+    git(top, "worktree", "add", "--quiet", "../linked")
+    top.rename(tmp_path / "moved")
+
+    fragment = captured(config(tmp_path / "linked"), tmp_path / "capsule")
+
+    assert (told(fragment, "head"), told(fragment, "files")) == (None, 2)
+
+
 @pytest.mark.parametrize("place", ["/", "home"])
 def test_a_home_directory_or_a_whole_disk_is_not_kept(place: str, tmp_path: Path) -> None:
     root = tmp_path / place
