@@ -19,7 +19,8 @@ examples:
   capsula check --secrets brave-otter     another one
   capsula check --secrets --all           all capsules of the vault
 
-Where a secret is, and what tells it, is said, never the secret. gitleaks or kingfisher is asked too, if it is on PATH.
+Where a secret is, and what tells it, is said, never the secret. Archives and compressed files are looked into.
+gitleaks or kingfisher is asked too, if it is on PATH.
 exit status: 0 none was found; 1 some were; 2 something could not be searched, or a mistake to mend
 """
 

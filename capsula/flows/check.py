@@ -1,11 +1,11 @@
 """Checking: search all that a capsule holds for secrets, and tell where they are, never what."""
 
 import os
-import tarfile
 from collections.abc import Iterator
+from io import BufferedReader
 from pathlib import Path
 from stat import S_ISREG
-from typing import IO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from returns.result import Success
 
@@ -16,12 +16,9 @@ from capsula.core.secrets import scanned
 from capsula.core.settings import DiscretionSettings
 from capsula.effects.scanners import asked, scanner
 from capsula.flows.inspect import held
-
-LARGEST = 256 * 1024 * 1024
-"""Bytes that are searched of one file, and of all that an archive holds."""
+from capsula.reading.packed import MOST_BYTES, unpacked
 
 _CHUNK = 1024 * 1024
-_ARCHIVES = (".tar", ".tar.gz", ".tgz")
 
 
 class Exposure(NamedTuple):
@@ -70,42 +67,29 @@ def _searched(file: Path, name: str, wish: DiscretionSettings) -> Iterator[Expos
             yield Fault("unsearched", "is not a regular file", path=(name,))
         elif name.endswith(".json"):
             yield from _in_document(stream, name, wish)
-        elif name.endswith(_ARCHIVES):
-            yield from _in_archive(stream, name, wish)
         else:
-            yield from _in_text(stream, name, wish, LARGEST)
-            if stream.read(1):
-                yield Fault("unsearched", f"what comes after {LARGEST} bytes was not searched", path=(name,))
+            yield from _in_parts(stream, name, wish)
             if name.endswith(".pack"):
                 yield Fault("unsearched", "commits that git has packed were not unpacked", path=(name,))
 
 
-def _in_document(stream: IO[bytes], name: str, wish: DiscretionSettings) -> Iterator[Exposure | Fault]:
-    document = loads(stream.read(LARGEST))
+def _in_document(stream: BufferedReader, name: str, wish: DiscretionSettings) -> Iterator[Exposure | Fault]:
+    document = loads(stream.read(MOST_BYTES))
     if isinstance(document, Success):
         places = exposures(document.unwrap(), wish)
         yield from (Exposure(name, " > ".join(place), rule) for place, rule in places)
     else:  # a file of the user's
         stream.seek(0)
-        yield from _in_text(stream, name, wish, LARGEST)
+        yield from _in_parts(stream, name, wish)
 
 
-def _in_archive(stream: IO[bytes], name: str, wish: DiscretionSettings) -> Iterator[Exposure | Fault]:
-    left = LARGEST
-    try:
-        with tarfile.open(fileobj=stream, mode="r|*") as archive:
-            for member in archive:
-                if member.size > left:
-                    yield Fault("unsearched", f"holds more than {LARGEST} bytes", path=(name,))
-                    return
-                left -= member.size
-                content = archive.extractfile(member) if member.isreg() else None
-                if content is not None:
-                    yield from _in_text(content, f"{name}!{member.name}", wish, LARGEST)
-    except (tarfile.TarError, EOFError, ValueError) as error:
-        yield Fault("unsearched", f"is no archive that can be read: {type(error).__name__}", path=(name,))
+def _in_parts(stream: BufferedReader, name: str, wish: DiscretionSettings) -> Iterator[Exposure | Fault]:
+    for it in unpacked(stream, name):
+        if isinstance(it, Fault):
+            yield it
+        else:
+            yield from (Exposure(it.name, f"line {line}", rule) for line, rule in scanned(_chunks(it.content), wish))
 
 
-def _in_text(stream: IO[bytes], name: str, wish: DiscretionSettings, most: int) -> Iterator[Exposure]:
-    chunks = (stream.read(_CHUNK) for _ in range(0, most, _CHUNK))
-    return (Exposure(name, f"line {line}", rule) for line, rule in scanned(iter(lambda: next(chunks, b""), b""), wish))
+def _chunks(content: BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: content.read(_CHUNK), b"")

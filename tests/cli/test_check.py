@@ -1,9 +1,12 @@
 """``capsula check --secrets``: where something is said, and what never."""
 
+import gzip
 import io
 import json
+import lzma
 import os
 import tarfile
+import zipfile
 from pathlib import Path
 
 from tests.running import PLAIN, capsula, only_capsule
@@ -46,6 +49,28 @@ def test_secrets_are_told_by_their_place_and_never_shown(tmp_path: Path) -> None
         f"{capsule.name}/pre-run-info.json: args > 2: named",
         "4 secrets in 1 capsule",
     ]
+
+
+def test_archives_of_results_are_looked_into_and_what_cannot_be_is_said(tmp_path: Path) -> None:
+    capsule = captured(tmp_path)
+    with zipfile.ZipFile(capsule / "runs.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("first/log.txt", f"one\n{SECRET}\n")
+        archive.writestr("second/log.gz", gzip.compress(f"password=hunter2 {SECRET}".encode()))
+    with lzma.open(capsule / "log.xz", "w") as log:
+        log.write(SECRET.encode())
+    (capsule / "broken.npz").write_bytes((capsule / "runs.zip").read_bytes()[:-30])
+
+    checked = capsula("check", "--secrets", cwd=tmp_path)
+
+    assert checked.returncode == 1
+    assert checked.stdout.splitlines() == [
+        f"{capsule.name}/log.xz: line 1: github",
+        f"{capsule.name}/runs.zip!first/log.txt: line 2: github",
+        f"{capsule.name}/runs.zip!second/log.gz: line 1: named",
+        f"{capsule.name}/runs.zip!second/log.gz: line 1: github",
+        "4 secrets in 1 capsule",
+    ]
+    assert checked.stderr == f"capsula: {capsule.name} > broken.npz: is no sound zip archive\n"
 
 
 def test_an_account_for_programs_holds_the_same(tmp_path: Path) -> None:
