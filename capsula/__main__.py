@@ -9,10 +9,14 @@ import sys
 def main() -> None:
     """Run the command line and exit; an interruption ends it as it ends other programs."""
     gc.set_threshold(_MANY)
+    words = sys.argv[1:]
     try:
-        from capsula.cli.main import run
+        from capsula.cli.ahead import ahead
 
-        status = run(sys.argv[1:])
+        with ahead(words) as apart:
+            from capsula.cli.main import run
+
+            status = run(words, apart)
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)

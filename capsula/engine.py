@@ -1,6 +1,6 @@
 """The engine: ask every collector, and gather what they answer."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from returns.result import Failure
 
@@ -11,13 +11,16 @@ from capsula.core.fragment import Answer, Fragment, gather
 from capsula.core.once import anew, once
 
 
-def collect(collectors: Mapping[str, Collector], config: Config) -> Fragment:
+def collect(collectors: Mapping[str, Collector], config: Config, late: Sequence[str] = ()) -> Fragment:
     """Return what the collectors learn under this config; one that fails costs only its own facts.
 
-    What was read already when they were asked for their asks, with a reader of its own, is not read again.
+    What was read already when they were asked for their asks, with a reader of its own, is not read again. Those that
+    are ``late`` are asked after the others, in this order, as their answers are on the way.
     """
     together = config._replace(reader=once()) if config.reader is anew else config
-    return gather({name: _answer(collector, together) for name, collector in collectors.items()})
+    order = sorted(collectors, key=lambda name: late.index(name) if name in late else -1)
+    answers = {name: _answer(collectors[name], together) for name in order}
+    return gather({name: answers[name] for name in collectors})
 
 
 def _answer(collector: Collector, config: Config) -> Answer:

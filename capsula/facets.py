@@ -11,7 +11,7 @@ from returns.result import Failure, Result, Success
 
 from capsula.core.ask import Ask
 from capsula.core.collector import Asker, Collector
-from capsula.core.config import Config
+from capsula.core.config import FACET, Config
 from capsula.core.effect import Effect
 from capsula.core.fault import Fault, Json, crash_of
 from capsula.core.fragment import Answer, Fragment
@@ -23,6 +23,12 @@ ENTRY_POINTS = "capsula.facets"
 
 ASKING = frozenset({"cpu", "platform", "python_packages"})
 """Those of ours that ask: the others need not be imported before the asks are started, and take their time to be."""
+
+OF_REPOSITORIES = ("git", "source")
+"""Those of ours that only libgit2 can answer; they are asked of the config's reader."""
+
+LATE = ("python_packages", *OF_REPOSITORIES)
+"""Those of ours that may wait for what is read of repositories: a package may stand in one."""
 
 _ALWAYS = ("root_directory", "cwd", "platform", "environment_variables", "git", "files")
 
@@ -37,18 +43,19 @@ class Facet(Protocol):
 
 def collectors(config: Config, without: Collection[str] = ()) -> dict[str, Collector]:
     """Return the collectors of the facets that this config chooses, in the order of the document."""
-    ours: dict[str, Collector] = {name: _module(name).collect for name in _chosen(config) if name not in without}
+    ours: dict[str, Collector] = {name: _ours(name) for name in chosen(config) if name not in without}
     return ours | {name: _collector(name) for name in _foreign(config)}
 
 
 def asks(config: Config, without: Collection[str] = ()) -> tuple[Ask, ...]:
     """Return all that the chosen facets must ask other programs."""
-    askers: list[Asker] = [_module(name).asks for name in _chosen(config) if name in ASKING and name not in without]
+    askers: list[Asker] = [_module(name).asks for name in chosen(config) if name in ASKING and name not in without]
     ours = tuple(ask for asker in askers for ask in asker(config))
     return ours + tuple(ask for name in _foreign(config) for ask in _questions(name, config))
 
 
-def _chosen(config: Config) -> tuple[str, ...]:
+def chosen(config: Config) -> tuple[str, ...]:
+    """Return the names of those of ours that this config chooses."""
     capture = config.settings.capture
     source = ("source",) if capture.include_source else ()
     cpu = ("cpu",) if capture.include_cpu else ()
@@ -58,13 +65,20 @@ def _chosen(config: Config) -> tuple[str, ...]:
     return _ALWAYS + source + cpu + packages + system + environment
 
 
+def _ours(name: str) -> Collector:
+    if name not in OF_REPOSITORIES:
+        collector: Collector = _module(name).collect
+        return collector
+    return lambda config: config.reader((FACET, name), lambda: _module(name).collect(config))
+
+
 @cache
 def _module(name: str) -> ModuleType:
     return import_module(f"capsula.collectors.{name}")
 
 
 def _foreign(config: Config) -> tuple[str, ...]:
-    return tuple(name for name in config.settings.capture.facets if name not in _chosen(config))
+    return tuple(name for name in config.settings.capture.facets if name not in chosen(config))
 
 
 def _questions(name: str, config: Config) -> tuple[Ask, ...]:

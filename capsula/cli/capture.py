@@ -7,7 +7,6 @@ from returns.result import Success
 
 from capsula.cli.console import Console, safe
 from capsula.cli.main import USAGE
-from capsula.cli.offline import load_offline
 from capsula.core.naming import memorable
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import capture
@@ -33,8 +32,7 @@ def run(options: Namespace, console: Console) -> int:
     config = console.config(options)
     if config is None:
         return USAGE
-    load_offline()
-    answer = capture(config, console.report)
+    answer = capture(config, console.report, options.apart)
     if not isinstance(answer, Success):
         console.mistakes((answer.failure(),))
         return 1

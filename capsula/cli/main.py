@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from capsula import __version__
-from capsula.cli.words import split
+from capsula.cli.words import VALUED, split
 
 if TYPE_CHECKING:
     from capsula.cli.console import Console
+    from capsula.flows.apart import Apart
 
 COMMANDS = {
     "capture": "capture the context and keep it in a new capsule",
@@ -34,7 +35,6 @@ COMMANDS = {
 
 USAGE = 2
 LEVELS = ("debug", "info", "warning", "error")
-VALUED = {"-C", "--directory", "-l", "--log-level"}
 
 EXAMPLES = """
 first steps:
@@ -71,8 +71,8 @@ class Parser(ArgumentParser):
         sys.exit(self.status)
 
 
-def run(words: Sequence[str]) -> int:
-    """Run the command line and return its exit status."""
+def run(words: Sequence[str], apart: "Apart | None" = None) -> int:
+    """Run the command line and return its exit status; ``apart`` reads the repositories for a command that looks."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal's encoding may know less than what is shown
@@ -88,6 +88,7 @@ def run(words: Sequence[str]) -> int:
 
         near = get_close_matches(name, COMMANDS, n=1)
         parser.error(f"there is no command {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+    options.apart = apart
     return _run(name, words, options)
 
 

@@ -8,7 +8,6 @@ from returns.result import Failure, Result, Success
 
 from capsula.cli.capture import account
 from capsula.cli.console import Console, safe
-from capsula.cli.offline import load_offline
 from capsula.core.config import Config
 from capsula.core.fault import Fault
 from capsula.core.naming import memorable
@@ -67,9 +66,11 @@ def run(options: Namespace, console: Console) -> int:
     if options.json_file and not _is_free(options.json_file, console):
         return MISTAKE
     if isinstance(loaded, Success):
-        load_offline()
-        monitored = monitor(_wished(loaded.unwrap(), options), items, strict=options.strict, report=console.report)
+        config = _wished(loaded.unwrap(), options)
+        monitored = monitor(config, items, strict=options.strict, report=console.report, apart=options.apart)
     else:
+        if options.apart:
+            options.apart.close()
         monitored = unrecorded(here, loaded.failure(), strict=options.strict)
     _tell(monitored, console)
     if options.json_file:

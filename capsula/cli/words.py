@@ -2,6 +2,9 @@
 
 from collections.abc import Collection, Sequence
 
+VALUED = {"-C", "--directory", "-l", "--log-level"}
+"""The options before a command, or behind it, that take the next word."""
+
 
 def split(words: Sequence[str], valued: Collection[str]) -> tuple[list[str], list[str]]:
     """Return the options at the front, with their values, and all words from the first that is none.

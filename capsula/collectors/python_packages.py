@@ -7,25 +7,21 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
-from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, TypeAlias, TypedDict, cast
+from typing import NotRequired, TypeAlias, TypedDict, cast
 
 from returns.result import Failure, Result, Success, safe
 
 from capsula import probes
 from capsula.core.ask import Ask
-from capsula.core.config import Config
+from capsula.core.config import CHECKOUT, Config
 from capsula.core.effect import Remember
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment, gather
 from capsula.core.remote import path_of
 from capsula.reading.cache import cache, own
 from capsula.reading.interpreter import How, Interpreter, interpreter
-
-if TYPE_CHECKING:
-    import pygit2
 
 
 class Package(TypedDict):
@@ -242,40 +238,19 @@ def _distribution(package: Package, report: Report, config: Config) -> Answer:
         faults += (origin.failure().under("url"),) if isinstance(origin, Failure) else ()
         facts |= origin.value_or({})
     if "editable" in facts:
-        checkout = _checkout(Path(path_of(str(facts["url"]))), config)
+        checkout = _checkout(path_of(str(facts["url"])), config)
         faults += (checkout.failure().under("repository"),) if isinstance(checkout, Failure) else ()
         facts |= checkout.value_or({})
     return Success(Fragment(facts, faults=tuple(faults)))
 
 
-def _checkout(directory: Path, config: Config) -> Result[dict[str, Json], Fault]:
-    """Return ``repository``: where the top of the one that holds the directory is, its HEAD, and whether it is dirty.
+def _checkout(directory: str, config: Config) -> Result[dict[str, Json], Fault]:
+    def read() -> Result[dict[str, Json], Fault]:
+        from capsula.reading.checkout import checkout  # libgit2 is needed for this alone
 
-    Of a repository that is captured anyway, the rest stands there.
-    """
-    from capsula.reading.repository import holder  # libgit2 is needed for this alone
+        return checkout(Path(directory), config)
 
-    if not directory.is_absolute() or not directory.is_dir():
-        return Success({})
-    found = holder(directory)
-    if isinstance(found, Failure):
-        return Success({}) if found.failure().kind == "not a repository" else found
-    captured = config.settings.capture.git.repositories
-    paths = ["."] if captured is None else captured.values()
-    others = [holder(config.root / path).map(lambda other: other.path).value_or("") for path in paths]
-    return found.bind(partial(_state, is_captured=found.unwrap().path in others))
-
-
-def _state(repository: "pygit2.Repository", *, is_captured: bool) -> Result[dict[str, Json], Fault]:
-    from capsula.reading.repository import TROUBLE, trouble
-
-    place = Path(repository.workdir or repository.path)
-    try:
-        sha = None if repository.head_is_unborn else str(repository.head.target)
-        dirty = {} if is_captured else {"dirty": bool(repository.status(untracked_files="normal"))}
-    except TROUBLE as error:
-        return Failure(trouble(error, place))
-    return Success({"repository": {"path": str(place), "sha": sha, **dirty}})
+    return config.reader((CHECKOUT, directory), read)
 
 
 def _origin(direct_url: str) -> Result[dict[str, Json], Fault]:

@@ -6,7 +6,7 @@ are kept. No patch is made, no configuration of git has a say, and nothing is wr
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -17,13 +17,13 @@ from pygit2.enums import DescribeStrategy, DiffOption
 from returns.result import Failure, Result, Success, safe
 
 from capsula.core.config import Config
-from capsula.core.content import KINDS, Content
 from capsula.core.effect import Archive, Effect, Remember, Seal, Share, Source
-from capsula.core.fault import Fault, Json
+from capsula.core.fault import Fault
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.remote import without_secrets
-from capsula.core.tree import WORKSPACE, Entries, Ignored, Kept, Missed, Tree, digest, facts
+from capsula.core.tree import WORKSPACE, Entries, Ignored, Tree, facts
 from capsula.core.withholding import WITHHELD, Withholding
+from capsula.reading.archived import as_archived, with_files
 from capsula.reading.cache import cache, own
 from capsula.reading.cleared import Cleared
 from capsula.reading.content import content
@@ -252,7 +252,7 @@ def _told(state: Tree, found: Found, place: _Place, cleared: Cleared) -> Fragmen
     effects: tuple[Effect, ...] = ()
     if found.changed:
         target = f"{place.target}.tar.gz"
-        told = partial(_as_archived, state, found, target)
+        told = partial(as_archived, state, found, target)
         store = place.config.vault / ".capsula" / "archives"
         contents = {path: found.contents[path] for path in found.changed}
         effects += (Archive(target, place.top, contents, cleared.withholding.why_content, told, store),)
@@ -263,62 +263,7 @@ def _told(state: Tree, found: Found, place: _Place, cleared: Cleared) -> Fragmen
     news = cleared.news
     if place.memory and news is not None:
         effects += (Remember(place.memory, news),)
-    return Fragment(facts(_with(state, found)), effects)
-
-
-def _with(state: Tree, found: Found) -> Tree:
-    entries = found.entries
-    return state._replace(
-        digest=digest(entries),
-        files=len(entries),
-        size=sum([size for _, _, size in entries.values()]),
-        overlay=tuple(_kept(path, found.contents[path]) for path in found.changed),
-        withheld=tuple(found.withheld[path] for path in sorted(found.withheld)),
-        left_out=tuple(found.left_out[path] for path in sorted(found.left_out)),
-    )
-
-
-def _kept(path: bytes, it: Content) -> Kept:
-    return Kept(os.fsdecode(path), KINDS[it.mode], it.size, it.sha256)
-
-
-def _as_archived(
-    state: Tree, found: Found, target: str, size: int, answers: Mapping[bytes, Result[Content, Fault]]
-) -> Fragment:
-    """Return what the archiving tells: of a file that was changed since it was looked at, what of it is archived."""
-    archive: dict[str, Json] = {"archive": {"file": target, "size": size}}
-    archived = {path: answer.unwrap() for path, answer in answers.items() if isinstance(answer, Success)}
-    if archived == {path: found.contents[path] for path in found.changed}:
-        return Fragment(archive)
-    lost = {path: answer.failure() for path, answer in answers.items() if isinstance(answer, Failure)}
-    contents = {
-        path: it._replace(torn=False) for path, it in {**found.contents, **archived}.items() if path not in lost
-    }
-    missed = {path: Missed(os.fsdecode(path), fault.message) for path, fault in lost.items()}
-    withheld = {path: missed[path] for path, fault in lost.items() if fault.kind == WITHHELD}
-    left_out = {path: it for path, it in missed.items() if path not in withheld}
-    now = found._replace(
-        contents=contents,
-        changed=tuple(path for path in found.changed if path not in lost),
-        withheld={**found.withheld, **withheld},
-        left_out={**found.left_out, **left_out},
-    )
-    told = facts(_with(state, now))
-    corrected: dict[str, Json] = {key: told.get(key, []) for key in _CORRECTED}
-    faults = [
-        Fault("changed", "it was changed while it was captured; what it was last is kept", path=_changing(path))
-        for path, it in archived.items()
-        if it != found.contents[path]
-    ]
-    faults += [lost[path]._replace(path=_changing(path)) for path in left_out]
-    return Fragment({**corrected, **archive}, faults=tuple(faults))
-
-
-_CORRECTED = ("digest", "files", "size", "overlay", "withheld", "left_out")
-
-
-def _changing(path: bytes) -> tuple[str, str]:
-    return ("changing", os.fsdecode(path))
+    return Fragment(facts(with_files(state, found)), effects)
 
 
 def _nested(paths: Iterable[bytes], place: _Place) -> Fragment:

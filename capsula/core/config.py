@@ -8,6 +8,9 @@ from capsula.core.ask import Answered, Unasked
 from capsula.core.once import Reader, anew
 from capsula.core.settings import Settings
 
+FACET, CHECKOUT = "facet", "checkout"
+"""Kinds of what a reader may be asked for: a facet by its name, the repository that holds a directory."""
+
 
 class Surroundings(NamedTuple):
     """What the process is: read once, at the edge, by ``capsula.effects.surroundings``."""

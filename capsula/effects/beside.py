@@ -3,13 +3,16 @@
 import marshal
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from threading import active_count
-from typing import NoReturn, TypeVar, cast
+from typing import BinaryIO, NoReturn, TypeAlias, TypeVar, cast
 
 T = TypeVar("T")
+
+Serve: TypeAlias = Callable[[Iterator[object]], Iterator[tuple[Hashable, object]]]
+"""What an assistant does: it turns what it is told into questions and their answers, in the order of the questions."""
 
 
 @contextmanager
@@ -19,7 +22,11 @@ def beside(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
     The child is gone when this is left. Where there can be none, or it does not answer, the work is done when its
     answer is wanted. Where threads run there is none: a child would find their locks locked for ever.
     """
-    child = _forked(work) if active_count() == 1 else None
+
+    def answered(answers: BinaryIO) -> None:
+        answers.write(marshal.dumps(work()))  # type: ignore[arg-type]  # no type tells what is plain all through
+
+    child = _forked(answered)
     if child is None:
         yield work
         return
@@ -28,12 +35,108 @@ def beside(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
         yield partial(_answer, outlet, work)
     finally:
         os.close(outlet)
-        with suppress(ChildProcessError):  # whoever started us lets the system forget our children
-            os.waitpid(pid, 0)
+        _forgotten(pid)
 
 
-def _forked(work: Callable[[], object]) -> tuple[int, int] | None:
-    """Return a child that does the work, and where its answer comes out."""
+class Assistant:
+    """A child that answers questions, one after the other, while we do something else.
+
+    What is told, asked and answered is any value that ``pickle`` knows. It may be gone at any time.
+    """
+
+    def __init__(self, pid: int, questions: int, answers: int) -> None:
+        self._pid = pid
+        self._questions = open(questions, "wb")  # noqa: SIM115  # closed by `dismiss`
+        self._answers = open(answers, "rb")  # noqa: SIM115
+        self._asked: set[Hashable] = set()
+        self._known: dict[Hashable, object] = {}
+
+    def tell(self, *values: object) -> None:
+        """Tell it what it must know before it can answer."""
+        if self._questions.closed:
+            return
+        import pickle  # while there is something to wait for
+
+        with suppress(OSError):  # it is gone: that it does not answer will show it
+            for value in values:
+                pickle.dump(value, self._questions)
+            self._questions.flush()
+
+    def ask(self, *questions: Hashable) -> None:
+        """Have it begin with what will be wanted."""
+        self._asked.update(questions)
+        self.tell(*questions)
+
+    def answer(self, question: Hashable) -> object:
+        """Wait for the answer to a question; None if it has none, or is gone or dismissed."""
+        import pickle
+
+        if self._answers.closed:
+            return None
+        if question not in self._asked:
+            self.ask(question)
+        try:
+            while question not in self._known:
+                asked, answer = pickle.load(self._answers)  # noqa: S301  # of a child of ours
+                self._known[asked] = answer
+        except (OSError, EOFError, pickle.UnpicklingError):  # it is gone
+            return None
+        return self._known[question]
+
+    def dismiss(self) -> None:
+        """Be done with it: it ends as soon as it wants to know, or to answer, anything more."""
+        self._answers.close()
+        with suppress(OSError):
+            self._questions.close()
+
+    def close(self) -> None:
+        """Dismiss it, and wait until it is gone."""
+        self.dismiss()
+        if self._pid:
+            _forgotten(self._pid)
+            self._pid = 0
+
+
+def assistant(serve: Serve) -> Assistant | None:
+    """Return an assistant, which is to be closed; none where there is one processor only, or can be no child."""
+    processors = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    if len(processors) == 1:
+        return None
+    try:
+        told, questions = os.pipe()
+    except OSError:
+        return None
+
+    def answered(answers: BinaryIO) -> None:
+        import pickle
+
+        os.close(questions)
+        with open(told, "rb") as stream:
+            for answer in serve(_values(stream)):
+                pickle.dump(answer, answers)
+                answers.flush()
+
+    child = _forked(answered)
+    os.close(told)
+    if child is None:
+        os.close(questions)
+        return None
+    pid, outlet = child
+    return Assistant(pid, questions, outlet)
+
+
+def _values(stream: BinaryIO) -> Iterator[object]:
+    import pickle
+
+    with suppress(EOFError):
+        while True:
+            yield pickle.load(stream)  # noqa: S301  # of the process that we are a child of
+
+
+def _forked(work: Callable[[BinaryIO], None]) -> tuple[int, int] | None:
+    """Return a child that does the work, and where its answers come out; none where threads run, or it cannot be."""
+    if active_count() > 1:
+        return None
     try:
         outlet, entrance = os.pipe()
     except OSError:
@@ -52,12 +155,12 @@ def _forked(work: Callable[[], object]) -> tuple[int, int] | None:
         os.close(entrance)
 
 
-def _work(work: Callable[[], object], entrance: int) -> NoReturn:
+def _work(work: Callable[[BinaryIO], None], entrance: int) -> NoReturn:
     """Answer, or end without a word; of us nothing but that is to be done by the child."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        with open(entrance, "wb") as stream:
-            stream.write(marshal.dumps(work()))  # type: ignore[arg-type]  # no type tells what is plain all through
+        with open(entrance, "wb") as answers:
+            work(answers)
     finally:
         os._exit(0)
 
@@ -69,3 +172,8 @@ def _answer(outlet: int, work: Callable[[], T]) -> T:
         return cast("T", marshal.loads(answer))  # noqa: S302  # of a child of ours
     except (EOFError, ValueError, TypeError):  # it was cut off
         return work()
+
+
+def _forgotten(pid: int) -> None:
+    with suppress(ChildProcessError):  # whoever started us lets the system forget our children
+        os.waitpid(pid, 0)

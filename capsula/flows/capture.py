@@ -19,13 +19,14 @@ from capsula.effects.asks import started
 from capsula.effects.key import known_key
 from capsula.effects.perform import performed
 from capsula.engine import collect
-from capsula.facets import asks, collectors
+from capsula.facets import LATE, asks, collectors
+from capsula.flows.apart import Apart
 from capsula.flows.capsule import Capsule, Draft, built
 
 CONTEXT = "context.json"
 
 
-def capture(config: Config, report: Report = silent) -> Result[Capsule, Fault]:
+def capture(config: Config, report: Report = silent, apart: Apart | None = None) -> Result[Capsule, Fault]:
     """Run the pre-capture commands, collect all facets, and keep what they learn in a new capsule.
 
     A fault of a facet stands in the capsule. The failure is a pre-capture command that failed, or a capsule that could
@@ -35,7 +36,7 @@ def capture(config: Config, report: Report = silent) -> Result[Capsule, Fault]:
     preparation = prepared(config, report)
     if preparation.faults:
         return Failure(preparation.faults[0])
-    fragment = joined(preparation, looked(config, report))
+    fragment = joined(preparation, looked(config, report, apart=apart))
     return built(config, (Draft(CONTEXT, top, fragment),))
 
 
@@ -59,11 +60,15 @@ def prepared(config: Config, report: Report = silent) -> Fragment:
     return _discreet(fragment, config)
 
 
-def looked(config: Config, report: Report = silent, *, without: Collection[str] = ()) -> Fragment:
-    """Ask what the facets must ask, and collect all of them, or all but some."""
-    surroundings, together = config.surroundings, config._replace(reader=once())
+def looked(
+    config: Config, report: Report = silent, *, without: Collection[str] = (), apart: Apart | None = None
+) -> Fragment:
+    """Ask what the facets must ask, and collect all of them, or all but some; ``apart`` reads the repositories."""
+    surroundings, together = config.surroundings, config._replace(reader=apart.reader(config) if apart else once())
     with started(asks(together, without), surroundings.environ, surroundings.standing) as answers:
-        fragment = collect(collectors(together, without), together._replace(answers=answers))
+        fragment = collect(collectors(together, without), together._replace(answers=answers), LATE)
+    if apart:
+        apart.dismiss()
     report("collected", effects=len(fragment.effects), faults=len(fragment.faults))
     return _discreet(fragment, config)
 

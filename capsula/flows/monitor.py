@@ -24,6 +24,7 @@ from capsula.effects.beside import beside
 from capsula.effects.process import run
 from capsula.effects.signals import undisturbed
 from capsula.effects.surroundings import stream_kind, umask
+from capsula.flows.apart import Apart
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import header, looked, prepared
 from capsula.flows.environment import ID, NAME, changes_recorded, environment_changes, told_of
@@ -70,20 +71,24 @@ class Monitored(NamedTuple):
     """What recording took, before the start and after the end."""
 
 
-def monitor(
+def monitor(  # noqa: PLR0913  # a run, how it is looked at, and who is told
     config: Config,
     items: tuple[str, ...] = (),
     *,
     strict: bool = False,
     origin: Origin | None = None,
     report: Report = silent,
+    apart: Apart | None = None,
 ) -> Monitored:
     """Run the command of the surroundings; trouble with its record never stops or changes it, unless ``strict``.
 
-    ``origin`` is the capsule whose run this one repeats.
+    ``origin`` is the capsule whose run this one repeats; ``apart`` reads the repositories, and is gone before the run.
     """
     begun = perf_counter()
-    opening = _unharmed(lambda: _begun(config, items, origin, report, strict=strict))
+    look_around = partial(_context, config, report=report, apart=apart)
+    opening = _unharmed(lambda: _begun(config, items, origin, look_around, strict=strict))
+    if apart:
+        apart.close()
     if not isinstance(opening, Success):
         seconds = perf_counter() - begun
         return unrecorded(config.surroundings, opening.failure(), strict=strict)._replace(seconds=seconds)
@@ -140,14 +145,19 @@ def _over(capsule: Capsule, record: Callable[[], Result[Capsule, _Faults]]) -> C
 
 
 def _begun(
-    config: Config, items: tuple[str, ...], origin: Origin | None, report: Report, *, strict: bool
+    config: Config,
+    items: tuple[str, ...],
+    origin: Origin | None,
+    look_around: Callable[[Mapping[str, str]], Fragment],
+    *,
+    strict: bool,
 ) -> Result[_Start, _Faults]:
     surroundings = config.surroundings
     top = header(config, "full", surroundings.environ.get(ID))
     plan = Run(config, items, top._replace(reproduces=origin.id if origin else None))
     changes = environment_changes(config, origin.hash_seed if origin else None)
     with _looking(config) as seen:
-        context = _context(config, changes, report) if config.settings.monitor.capture else None
+        context = look_around(changes) if config.settings.monitor.capture else None
         before = {
             "args": fact(list(surroundings.argv)),
             "command": fact(_command(config)),
@@ -192,12 +202,12 @@ def _closed(config: Config, start: _Start, outcome: Outcome) -> Result[Capsule, 
     return ended(start.plan, _logged(start.capsule, outcome), ending).alt(_alone)
 
 
-def _context(config: Config, changes: Mapping[str, str], report: Report) -> Fragment:
+def _context(config: Config, changes: Mapping[str, str], *, report: Report, apart: Apart | None) -> Fragment:
     """Return the context; the interpreter of the command is the one that the command will find."""
     path = {name: value for name, value in changes.items() if name == "PATH"}
     environ = {**config.surroundings.environ, **path}
     seen = config._replace(surroundings=config.surroundings._replace(environ=environ))
-    return joined(prepared(config, report), looked(seen, report))
+    return joined(prepared(config, report), looked(seen, report, apart=apart))
 
 
 def _told(capsule: Capsule, origin: Origin | None) -> dict[str, str]:

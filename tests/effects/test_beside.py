@@ -68,3 +68,67 @@ except ChildProcessError:
     )
 
     assert (done.stdout, done.stderr) == ("alone\n", "")
+
+
+ASSISTED = """
+import os, signal, threading
+from capsula.effects.beside import assistant
+ours = os.getpid()
+def serve(told):
+    known = next(told)
+    for question in told:
+        {serving}
+        yield question, (known, os.getpid() == ours)
+{before}
+it = assistant(serve)
+if it is None:
+    print("nobody")
+else:
+    it.tell({told})
+    it.ask(1, 2)
+    print(*(it.answer(question) for question in {asked}))
+    it.close()
+    print(it.answer(1))
+try:
+    os.waitpid(-1, 0)
+except ChildProcessError:
+    print("alone")
+"""
+LONG = 3_000_000
+"""More than a pipe holds."""
+A_THREAD = "end = threading.Event(); threading.Thread(target=end.wait, daemon=True).start()"
+
+
+@pytest.mark.parametrize(
+    ("serving", "before", "told", "asked", "answers"),
+    [
+        pytest.param("", "", "'it'", "(1, 2, 3)", ["('it', False) ('it', False) ('it', False)", "None"], id="in order"),
+        pytest.param("", "", "'it'", "(3, 2, 1)", ["('it', False) ('it', False) ('it', False)", "None"], id="disorder"),
+        pytest.param("", "", "'it'", "()", ["", "None"], id="unwanted"),
+        pytest.param("known = len(known)", "", f"'x' * {LONG}", "(1,)", [f"({LONG}, False)", "None"], id="told much"),
+        pytest.param("known = len(known * 9)", "", f"'x' * {LONG}", "()", ["", "None"], id="much unwanted"),
+        pytest.param("1 / (2 - question)", "", "'it'", "(1, 2, 3)", ["('it', False) None None", "None"], id="raises"),
+        pytest.param("known = lambda: 1", "", "'it'", "(1, 2)", ["None None", "None"], id="not to be pickled"),
+        pytest.param("os.kill(os.getpid(), 9)", "", "'it'", "(2, 1)", ["None None", "None"], id="killed"),
+        pytest.param(
+            "",
+            "signal.signal(signal.SIGCHLD, signal.SIG_IGN)",
+            "'it'",
+            "(1,)",
+            ["('it', False)", "None"],
+            id="reaped by nobody",
+        ),
+        pytest.param("", A_THREAD, "'it'", "(1,)", ["nobody"], id="threads"),
+        pytest.param("", "os.sched_setaffinity(0, {0})", "'it'", "(1,)", ["nobody"], id="one processor"),
+    ],
+)
+def test_an_assistant_answers_or_is_known_to_be_gone(
+    serving: str, before: str, told: str, asked: str, answers: list[str]
+) -> None:
+    script = ASSISTED.format(serving=serving or "pass", before=before, told=told, asked=asked)
+
+    done = subprocess.run(
+        [sys.executable, "-c", script], env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+
+    assert (done.stdout.splitlines(), done.stderr) == ([*answers, "alone"], "")

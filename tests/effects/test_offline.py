@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 LOADED = """
-from capsula.cli.offline import load_offline
+from capsula.effects.offline import load_offline
 load_offline()
 """
 

@@ -1,0 +1,143 @@
+"""Apart: repositories are read by a child of ours, which loads libgit2 for it while we load and read all else.
+
+It is begun before anything else is loaded, so what it needs is imported where it is needed.
+"""
+
+from collections.abc import Callable, Hashable, Iterator
+from functools import partial
+from types import TracebackType
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from capsula.effects.beside import assistant
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from capsula.core.config import Config
+    from capsula.core.effect import Effect, Source
+    from capsula.core.fragment import Answer
+    from capsula.core.once import Reader
+
+R = TypeVar("R")
+
+MOST = 8 << 20
+"""Bytes of a patch or a pack that an answer may hold; one with more is left to whoever writes it."""
+
+
+class Apart:
+    """What reads repositories for one gathering; where it has no answer, they are read by whoever asks."""
+
+    def __init__(self) -> None:
+        self._assistant = assistant(_served)
+
+    def reader(self, config: "Config") -> "Reader":
+        """Return what reads each thing once under this config; it begins with what will be wanted."""
+        from capsula.core.config import FACET
+        from capsula.core.once import once
+        from capsula.facets import OF_REPOSITORIES, chosen
+
+        if self._assistant:
+            self._assistant.tell(config)
+            self._assistant.ask(*((FACET, name) for name in chosen(config) if name in OF_REPOSITORIES))
+        known = once()
+
+        def reader(key: Hashable, read: Callable[[], R], /) -> R:
+            return known(key, partial(self._read, key, read))
+
+        return reader
+
+    def dismiss(self) -> None:
+        """Be done with it; it ends by itself."""
+        if self._assistant:
+            self._assistant.dismiss()
+
+    def close(self) -> None:
+        """Be done with it, and see it gone."""
+        if self._assistant:
+            self._assistant.close()
+
+    def __enter__(self) -> "Apart":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.dismiss()
+
+    def _read(self, key: Hashable, read: Callable[[], R]) -> R:
+        from capsula.core.config import CHECKOUT, FACET
+
+        if not (isinstance(key, tuple) and key[0] in {FACET, CHECKOUT}):
+            return read()
+        answer = self._answer(key)
+        if answer is not None:
+            return cast("R", answer)
+        from capsula.effects.offline import load_offline
+
+        load_offline()
+        return read()
+
+    def _answer(self, key: Hashable) -> object:
+        if self._assistant is None:
+            return None
+        import capsula.reading.archived  # noqa: F401  # what an answer may be made of, while it is waited for
+
+        return self._assistant.answer(key)
+
+
+def _served(told: Iterator[object]) -> Iterator[tuple[Hashable, object]]:
+    """Answer what is asked, under the config that is told first."""
+    from capsula.effects.offline import load_offline
+
+    load_offline()
+    from pathlib import Path
+
+    from capsula.collectors import git, source
+    from capsula.core.config import CHECKOUT, FACET, Config
+    from capsula.core.once import once
+    from capsula.reading.checkout import checkout
+
+    facets = {"git": git.collect, "source": source.collect}
+    first = next(told, None)
+    if not isinstance(first, Config):
+        return
+    config = first._replace(reader=once())
+    for question in told:
+        match question:
+            case (kind, str(name)) if kind == FACET:
+                yield question, _held(facets[name](config))
+            case (kind, str(directory)) if kind == CHECKOUT:
+                yield question, checkout(Path(directory), config)
+
+
+def _held(answer: "Answer") -> "Answer | None":
+    """Return an answer whose effects hold the bytes that they write; None if these are too many, or cannot be read."""
+    try:
+        return answer.map(lambda it: it._replace(effects=tuple(map(_with_bytes, it.effects))))
+    except (OSError, OverflowError):
+        return None
+
+
+def _with_bytes(effect: "Effect") -> "Effect":
+    from capsula.core.effect import Share, Source, Write
+
+    match effect:
+        case Write(contents=contents):
+            return effect._replace(contents=tuple((target, _read(source)) for target, source in contents))
+        case Share(source=source, store=store):
+            known = Source(source.name, partial(_lost, store)) if store.exists() else _read(source)
+            return effect._replace(source=known)
+    return effect
+
+
+def _read(source: "Source") -> "Source":
+    held = bytearray()
+    for chunk in source.chunks():
+        held += chunk
+        if len(held) > MOST:
+            raise OverflowError(source.name)
+    return type(source)(source.name, partial(iter, (bytes(held),)), partial(list, source.withheld()))
+
+
+def _lost(store: "Path") -> Iterator[bytes]:
+    raise OSError(None, f"{store} was removed meanwhile")
