@@ -4,7 +4,6 @@ import shutil
 import stat
 import subprocess
 import sys
-from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -234,7 +233,7 @@ def test_what_cannot_be_read_is_listed(top: Path, tmp_path: Path, tracked: bool)
     (top / ".gitattributes").chmod(0)
     (top / "secret").chmod(0)
     (top / "closed").chmod(0)
-    for folder in takewhile(lambda it: not it.stat().st_mode & stat.S_IXOTH, (tmp_path, *tmp_path.parents)):
+    for folder in (it for it in (tmp_path, *tmp_path.parents) if not it.stat().st_mode & stat.S_IXOTH):
         folder.chmod(0o755)
     for path in [top, *(Path(folder, name) for folder, ds, fs in os.walk(top) for name in (*ds, *fs))]:
         os.chown(path, 65534, 65534)
