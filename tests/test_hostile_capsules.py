@@ -136,6 +136,17 @@ def test_a_pack_that_is_none_is_left_out(odd: Callable[[Path], None], tmp_path: 
         assert list(repository) == []
 
 
+def test_a_pack_elsewhere_is_not_read_because_a_link_leads_to_it(tmp_path: Path) -> None:
+    captured(config(repository(tmp_path / "top", {"a": b"a\n"})), tmp_path / "capsule")
+    pack = tmp_path / "capsule/.capsula/source/top.pack"
+    (tmp_path / "link.pack").symlink_to(pack)
+
+    with unpacked((pack,), None) as own, unpacked((tmp_path / "link.pack",), None) as linked:
+        assert own is not None
+        assert linked is not None
+        assert (len([*own]), [*linked]) == (3, [])
+
+
 def as_of_a_future_version(text: bytes) -> bytes:
     whole = json.loads(text)
     whole["capsula"] |= {"format": 999, "further": {}}

@@ -9,7 +9,7 @@ import pytest
 from returns.result import Result
 
 from capsula.core.fault import Fault
-from capsula.core.tree import Tree, facts
+from capsula.core.tree import Missed, Tree, facts
 from capsula.effects.patch import read
 from capsula.effects.restore import Restored, restored
 from capsula.reading.pack import MalformedError
@@ -73,7 +73,7 @@ def test_a_binary_change_that_was_not_recorded_is_needed(top: Path, tmp_path: Pa
 
     done = put_back(top, git(top, "diff"), tmp_path).unwrap()
 
-    assert [it.path for it in done.needs] == ["bin"]
+    assert done.needs == (Missed("bin", "its change is binary, and was not recorded"),)
     assert (tmp_path / "fresh/a").read_bytes() == b"new\n"
     assert not (tmp_path / "fresh/bin").exists()
 
@@ -85,7 +85,8 @@ def test_a_change_on_top_of_what_was_staged_is_needed(top: Path, tmp_path: Path)
 
     done = put_back(top, git(top, "diff"), tmp_path).unwrap()
 
-    assert [it.path for it in done.needs] == ["a"]
+    why = "its change was made to other content than the commit has, which was not recorded"
+    assert done.needs == (Missed("a", why),)
     assert (tmp_path / "fresh/gone").read_bytes() == b"new\n"
 
 

@@ -19,6 +19,7 @@ from capsula.core.fault import Json
 from capsula.core.fragment import Fragment
 from capsula.core.settings import SourceSettings
 from capsula.core.tree import digest
+from capsula.effects.restore import restored
 from tests.repositories import commit, git, head, repository, tree, write
 from tests.sources import ISOLATED, captured, config, published, put_back
 
@@ -165,12 +166,10 @@ def test_a_bomb_does_not_go_off(top: Path, capsule: Path, tmp_path: Path) -> Non
 def test_a_tree_that_multiplies_ends_before_it_fills_the_disk(top: Path, capsule: Path, tmp_path: Path) -> None:
     fragment = captured(config(top), capsule)
     evil = repository(tmp_path / "evil", {"empty": b""})
-    inner = git(evil, "rev-parse", "HEAD^{tree}").strip()
+    inner = git(evil, "rev-parse", "HEAD^{tree}").decode().strip()
     for _ in range(4):
-        inner = git(evil, "mktree", stdin=b"".join(b"040000 tree %b\t%d\n" % (inner, it) for it in range(10))).strip()
-    facts = state(fragment)
-    facts.update(head=git(evil, "commit-tree", inner, "-m", "x").decode().strip(), repository=os.fspath(evil / ".git"))
-    del facts["objects"]
+        inner = made(evil, b"".join(entry(str(number), inner, "40000") for number in range(10)))
+    committed(state(fragment), evil, inner)
 
     assert message(fragment, capsule, top, tmp_path / "fresh") == "the tree holds more than it should"
     assert list((tmp_path / "fresh").iterdir()) == []
@@ -179,20 +178,13 @@ def test_a_tree_that_multiplies_ends_before_it_fills_the_disk(top: Path, capsule
 def test_a_commit_that_has_two_files_at_one_place_is_refused(top: Path, capsule: Path, tmp_path: Path) -> None:
     fragment = captured(config(top), capsule)
     evil = repository(tmp_path / "evil", {"a": b"a\n"})
-    blob = git(evil, "rev-parse", "HEAD:a").decode().strip()
-    twice = git(evil, *("hash-object", "--literally", "-t", "tree", "-w", "--stdin"), stdin=entry("a", blob) * 2)
     facts = state(fragment)
-    facts.update(head=git(evil, "commit-tree", twice.strip(), "-m", "x").decode().strip(), mode="overlay", overlay=[])
-    facts.update(repository=os.fspath(evil / ".git"), digest=digest({b"a": (FILE, bytes.fromhex(blob), 2)}))
-    del facts["objects"], facts["archive"]
+    committed(facts, evil, made(evil, entry("a", blob(evil)) * 2))
+    facts.update(overlay=[], digest=digest({b"a": (FILE, bytes.fromhex(blob(evil)), 2)}))
+    del facts["archive"]
 
     assert "File exists" in message(fragment, capsule, top, tmp_path / "fresh")
     assert list((tmp_path / "fresh").iterdir()) == []
-
-
-def entry(name: str, identity: str) -> bytes:
-    """Return a file as git's tree has it."""
-    return b"100644 %b\0%b" % (name.encode(), bytes.fromhex(identity))
 
 
 def test_a_file_that_the_archive_does_not_hold_is_refused(top: Path, capsule: Path, tmp_path: Path) -> None:
@@ -320,20 +312,116 @@ def test_an_odd_remote_is_not_asked(url: str, top: Path, capsule: Path, tmp_path
     assert not mark.exists()
 
 
-def test_a_commit_with_paths_of_gits_own_is_refused(top: Path, capsule: Path, tmp_path: Path) -> None:
+NAMES = (".git", ".GIT", "git~1", ".git\\config", "..", ".", "", "../out", "d/../../out", ".git/hooks/post-checkout")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_path_of_a_commit_leads_outside_or_into_what_is_gits(
+    name: str, top: Path, capsule: Path, tmp_path: Path
+) -> None:
     fragment = captured(config(top), capsule)
-    evil = tmp_path / "evil"
-    git(tmp_path, "init", "--quiet", os.fspath(evil))
-    blob = git(evil, "hash-object", "-w", "--stdin", stdin=b"evil\n").strip()
-    inner = git(evil, "mktree", stdin=b"100755 blob " + blob + b"\tpost-checkout\n").strip()
-    outer = git(evil, "mktree", stdin=b"040000 tree " + inner + b"\t.git\n").strip()
-    evil_commit = git(evil, "commit-tree", outer, "-m", "x").decode().strip()
-    facts = state(fragment)
-    facts.update(head=evil_commit, mode="overlay", repository=os.fspath(evil / ".git"))
+    evil = repository(tmp_path / "evil", {"a": b"evil\n"})
+    committed(state(fragment), evil, made(evil, entry(name, blob(evil))))
+    before = tree(tmp_path)
+
+    assert message(fragment, capsule, top, tmp_path / "fresh").startswith("a path of the commit has the component")
+    assert tree(tmp_path) == before
+
+
+def test_no_link_of_a_commit_leads_to_what_is_no_path(top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+    evil = repository(tmp_path / "evil", {"a": b""})
+    committed(state(fragment), evil, made(evil, entry("x", blob(evil), "120000")))
+
+    assert message(fragment, capsule, top, tmp_path / "fresh") == "a link leads to what is no path"
+
+
+def committed(facts: Facts, evil: Path, tree: str) -> None:
+    """Tell of a source that is the commit of a tree, in a repository that is here."""
+    commit_id = git(evil, "commit-tree", tree, "-m", "x").decode().strip()
+    facts.update(head=commit_id, mode="overlay", repository=os.fspath(evil / ".git"))
     del facts["objects"]
 
-    assert kind(fragment, capsule, top, tmp_path / "fresh") == "integrity"
-    assert list((tmp_path / "fresh").iterdir()) == []
+
+def blob(evil: Path) -> str:
+    return git(evil, "rev-parse", "HEAD:a").decode().strip()
+
+
+def entry(name: str, identity: str, mode: str = "100644") -> bytes:
+    """Return a file as git's tree has it."""
+    return b"%b %b\0%b" % (mode.encode(), name.encode(), bytes.fromhex(identity))
+
+
+def made(evil: Path, content: bytes) -> str:
+    """Put a tree into a repository, whatever it holds."""
+    return git(evil, *("hash-object", "--literally", "-t", "tree", "-w", "--stdin"), stdin=content).decode().strip()
+
+
+def test_no_source_stands_where_git_keeps_its_own(top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+    facts = state(fragment)
+    inside = {**facts, "path": ".git/hooks", "head": None, "mode": "tree", "overlay": [], "digest": digest({})}
+    del inside["repository"], inside["objects"], inside["archive"]
+
+    answer = put_back(fragment._replace(facts={"project": facts, "x": inside}), capsule, top, tmp_path / "fresh")
+
+    assert answer.failure().message == "the place of a source has the component '.git'"
+    assert not (tmp_path / "fresh").exists()
+
+
+@pytest.mark.parametrize("root", ["", "relative", "../x", "/a\0b"])
+def test_a_root_that_is_no_place_is_refused(root: str, top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+
+    answer = restored(capsule, {"project": state(fragment)}, root, tmp_path / "fresh")
+
+    assert answer.failure().message == "the place of a source is none"
+
+
+@pytest.mark.parametrize("field", ["directories", "nested"])
+def test_what_is_a_file_is_no_directory(field: str, top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+    facts = state(fragment)
+    facts[field] = ["new"] if field == "directories" else {"new": {**facts, "path": "new"}}
+
+    assert message(fragment, capsule, top, tmp_path / "fresh").endswith("fresh/new is a file and a directory at once")
+
+
+def test_files_without_an_archive_are_not_had(top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+    del state(fragment)["archive"]
+
+    assert message(fragment, capsule, top, tmp_path / "fresh") == "the archive is missing"
+
+
+def test_a_commit_that_is_not_in_its_pack_is_said_to_be_so(top: Path, capsule: Path, tmp_path: Path) -> None:
+    fragment = captured(config(top), capsule)
+    state(fragment)["head"] = "1" * 40
+
+    told = message(fragment, capsule, top, tmp_path / "fresh")
+
+    assert told == f"the commit {'1' * 40} is not where it should be"
+
+
+def test_a_commit_without_its_history_is_whole_to_git(top: Path, capsule: Path, tmp_path: Path) -> None:
+    commit(top)
+    put_back(captured(config(top), capsule), capsule, top, tmp_path / "fresh").unwrap()
+
+    history = git(tmp_path / "fresh", "rev-list", "HEAD").decode().split()
+
+    assert history == [head(top)]
+    assert git(tmp_path / "fresh", "fsck", "--strict") == b""
+
+
+def test_what_was_fetched_leans_on_no_other_repository(top: Path, capsule: Path, tmp_path: Path) -> None:
+    published(top)
+    fragment = captured(config(top), capsule)
+    shutil.rmtree(top)
+    repository(top, {"another": b"history\n"})
+
+    put_back(fragment, capsule, top, tmp_path / "fresh", ISOLATED).unwrap()
+
+    assert not (tmp_path / "fresh/.git/objects/info/alternates").exists()
 
 
 def test_a_commit_that_holds_more_than_was_recorded_is_refused(top: Path, capsule: Path, tmp_path: Path) -> None:
