@@ -23,6 +23,8 @@ LARGEST_PACK = 1 << 31
 
 _SIGNATURE = b"PACK\0\0\0\2"
 _DIGEST = 20
+_HEADER = 10
+"""Bytes that tell a size are no more than these, whatever it is."""
 _LEVEL = 1
 _STEP = 1 << 20
 _NAMES = {int(ObjectType.COMMIT): b"commit", int(ObjectType.TREE): b"tree", int(ObjectType.BLOB): b"blob"}
@@ -101,7 +103,7 @@ def pack_index(pack: bytes | memoryview) -> tuple[bytes, bytes]:
     """
     view = memoryview(pack)
     end = len(view) - _DIGEST
-    checksum = bytes(view[end:]) if end > 0 else b""
+    checksum = bytes(view[end:])
     if view[:8] != _SIGNATURE or sha1(view[:end], usedforsecurity=False).digest() != checksum:
         raise MalformedError("the pack is damaged")
     position, inflated = 12, 0
@@ -170,11 +172,11 @@ def _member(pack: memoryview, start: int, end: int, most: int) -> tuple[bytes, i
     """Return the id and the size of the object at ``start``, and where the next one starts."""
     position = start + 1
     kind, size, shift = pack[start] >> 4 & 7, pack[start] & 0xF, 4
-    while pack[position - 1] & 0x80:
+    while (is_more := bool(pack[position - 1] & 0x80)) and position < min(start + _HEADER, end):
         size |= (pack[position] & 0x7F) << shift
         shift += 7
         position += 1
-    if kind not in _NAMES or size > most:
+    if kind not in _NAMES or size > most or is_more:
         raise MalformedError("the pack holds what it should not")
     digest = sha1(b"%b %d\0" % (_NAMES[kind], size), usedforsecurity=False)
     inflater = zlib.decompressobj()
