@@ -11,7 +11,7 @@ import pygit2
 from returns.result import Result, safe
 
 from capsula.reading.pack import LARGEST_PACK, MalformedError, pack_index
-from capsula.reading.repository import TROUBLE
+from capsula.reading.repository import TROUBLE, common_directory
 
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 
@@ -33,7 +33,8 @@ def unpacked(packs: Iterable[Path], beside: pygit2.Repository | None) -> Iterato
         for pack in packs:
             _: Result[None, Exception] = safe(exceptions=TROUBLE)(_put)(pack, objects / "pack")
         if beside is not None:
-            _lend(Path(beside.path, "objects"), objects)
+            (objects / "info").mkdir(exist_ok=True)
+            (objects / "info" / "alternates").write_bytes(os.fsencode(f"{common_directory(beside)}/objects\n"))
         yield pygit2.Repository(place)
 
 
@@ -46,10 +47,3 @@ def _put(pack: Path, folder: Path) -> None:
     index, checksum = pack_index(content)
     (folder / f"pack-{checksum.hex()}.pack").write_bytes(content)
     (folder / f"pack-{checksum.hex()}.idx").write_bytes(index)
-
-
-def _lend(lender: Path, objects: Path) -> None:
-    line = os.fsencode(lender)
-    if lender.is_dir() and b"\n" not in line:
-        (objects / "info").mkdir(exist_ok=True)
-        (objects / "info" / "alternates").write_bytes(line + b"\n")
