@@ -48,7 +48,7 @@ bench: .venv/demo
 	@touch $@
 
 .venv/test: .venv/demo
-	$(PIP) install --group test
+	$(PIP) install --group test --group scanner
 	command -v cc >/dev/null || $(PIP) install --group compiler
 	@touch $@
 

@@ -1,6 +1,7 @@
 """Secrets of every kind, planted wherever Capsula looks, are found in no file of the vault, and never said."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -161,7 +162,7 @@ def test_outputs_beyond_the_limit_are_kept_unsearched_and_said(tmp_path: Path) -
     program = "printf a > small; yes password=canary-one | head -n 10 > large; yes | head -n 60; ln -s small link"
 
     capsula("monitor", "sh", "-c", program, cwd=tmp_path)
-    shown, checked = capsula("show", cwd=tmp_path), capsula("check", "--secrets", cwd=tmp_path)
+    shown, checked = capsula("show", cwd=tmp_path), capsula("check", "--secrets", cwd=tmp_path, PATH=os.defpath)
 
     capsule = only_capsule(tmp_path)
     outputs = document(capsule, "post-run-info.json")["outputs"]

@@ -6,7 +6,8 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from subprocess import DEVNULL, SubprocessError, run
-from typing import TypeAlias
+from tempfile import TemporaryDirectory
+from typing import NamedTuple, TypeAlias
 
 from returns.result import Failure, Result, Success
 
@@ -15,16 +16,35 @@ from capsula.core.fault import Fault, Json, fault_of
 PATIENCE = 600.0
 """Seconds that a scanner may take."""
 
+_PLACE, _REPORT = "{place}", "{report}"
+
 Scanned: TypeAlias = tuple[tuple[str, int, str], ...]
 """File relative to the directory, line, and rule, of each secret."""
 
-_READING: Mapping[str, tuple[tuple[str, ...], Callable[[Json], Iterator[tuple[Json, Json, Json]]]]] = {
-    "gitleaks": (
-        ("dir", "{}", "--no-banner", "--redact", "--exit-code", "0", "--report-format", "json", "--report-path", "-"),
+_Row: TypeAlias = tuple[Json, Json, Json]
+
+
+class _Scanner(NamedTuple):
+    """How a scanner is asked, for a directory and a new file for its report, and how that is read."""
+
+    words: tuple[str, ...]
+    statuses: frozenset[int]
+    """Those of a scan that came to its end, whatever it found."""
+    rows: Callable[[Json], Iterator[_Row]]
+
+
+_SCANNERS: Mapping[str, _Scanner] = {
+    "gitleaks": _Scanner(
+        ("dir", _PLACE, "--no-banner", "--redact", "--exit-code=0", "--report-format=json", "--report-path", _REPORT),
+        frozenset({0}),
         lambda report: ((row.get("File"), row.get("StartLine"), row.get("RuleID")) for row in _rows(report)),
     ),
-    "kingfisher": (
-        ("scan", "{}", "--format", "json", "--no-validate", "--redact", "--no-update-check"),
+    "kingfisher": _Scanner(
+        (
+            *("scan", _PLACE, "--no-validate", "--no-update-check", "--no-dedup", "--redact"),
+            *("--format=json", "--output", _REPORT),
+        ),
+        frozenset({0, 200, 205}),  # nothing, something, something that is known to be valid
         lambda report: (
             (_part(row, "finding", "path"), _part(row, "finding", "line"), _part(row, "rule", "id"))
             for row in _rows(_part(report, "findings"))
@@ -35,25 +55,30 @@ _READING: Mapping[str, tuple[tuple[str, ...], Callable[[Json], Iterator[tuple[Js
 
 def scanner(path: str | None) -> tuple[str, str] | None:
     """Return the name and the program of the first scanner on a ``PATH``, if there is one."""
-    places = ((name, shutil.which(name, path=path)) for name in _READING)
+    places = ((name, shutil.which(name, path=path)) for name in _SCANNERS)
     return next(((name, program) for name, program in places if program), None)
 
 
 def asked(name: str, program: str, directory: Path) -> Result[Scanned, Fault]:
     """Return what a scanner finds below a directory; the secrets themselves it is told to keep to itself."""
-    words, reading = _READING[name]
-    argv = (program, *(str(directory) if word == "{}" else word for word in words))
+    it = _SCANNERS[name]
     try:
-        ended = run(argv, stdin=DEVNULL, capture_output=True, timeout=PATIENCE, check=False, cwd=directory)
-        report: Json = json.loads(ended.stdout or b"null")
+        with TemporaryDirectory() as place:  # what is written beside the report, or in its stead, is gone with it
+            report = Path(place) / "report.json"
+            told = {_PLACE: str(directory), _REPORT: str(report)}
+            argv = (program, *(told.get(word, word) for word in it.words))
+            ended = run(argv, stdin=DEVNULL, capture_output=True, timeout=PATIENCE, check=False, cwd=place)
+            if ended.returncode not in it.statuses:
+                return Failure(Fault("unread", f"{name} did not search: it ended with {ended.returncode}"))
+            content: Json = json.loads(report.read_bytes())
     except OSError as error:
         return Failure(fault_of(error, name))
     except (SubprocessError, ValueError, RecursionError) as error:
         return Failure(Fault("unread", f"{name}: {type(error).__name__}"))
-    return Success(tuple(_found(reading(report), directory)))
+    return Success(tuple(_found(it.rows(content), directory)))
 
 
-def _found(rows: Iterator[tuple[Json, Json, Json]], directory: Path) -> Iterator[tuple[str, int, str]]:
+def _found(rows: Iterator[_Row], directory: Path) -> Iterator[tuple[str, int, str]]:
     for file, line, rule in rows:
         if isinstance(file, str):
             path = os.path.relpath(directory / file, directory)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def test_a_file_that_was_named_is_kept_as_it_is_and_check_tells(tmp_path: Path) 
     write(tmp_path, {"capsula.toml": (PLAIN + files).encode(), "config.ini": TEXTS["github"]})
 
     capsula("capture", cwd=tmp_path)
-    checked = capsula("check", "--secrets", cwd=tmp_path)
+    checked = capsula("check", "--secrets", cwd=tmp_path, PATH=os.defpath)
 
     capsule = only_capsule(tmp_path)
     assert (capsule / "config.ini").read_bytes() == TEXTS["github"]
