@@ -5,9 +5,10 @@ pattern is bounded, or takes what no other hit of its keyword will look at again
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
-from itertools import chain
+from itertools import accumulate, chain
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -33,6 +34,25 @@ def findings(text: bytes, wish: DiscretionSettings | None = None) -> tuple[Findi
     >>> findings(b"export DB_PASSWORD=hunter2; python train.py")
     (Finding(rule='named', start=19, end=26),)
     """
+    if any(sign in text for sign in _SIGNS_OF_STYLE):
+        return _beneath_styles(text, wish)
+    return _found(text, wish)
+
+
+def _beneath_styles(text: bytes, wish: DiscretionSettings | None) -> tuple[Finding, ...]:
+    """Return the secrets of a text that a terminal shows in colours; name, sign and value often have three."""
+    styles = [match.span() for match in _compiled(_STYLE).finditer(text)]
+    taken = [0, *accumulate(end - start for start, end in styles)]
+    places = [start - before for (start, _), before in zip(styles, taken, strict=False)]
+    found = _found(_compiled(_STYLE).sub(b"", text), wish)
+
+    def placed(position: int) -> int:
+        return position + taken[bisect_right(places, position)]
+
+    return tuple(Finding(it.rule, placed(it.start), placed(it.end - 1) + 1) for it in found)
+
+
+def _found(text: bytes, wish: DiscretionSettings | None) -> tuple[Finding, ...]:
     there = _there(text)
     if not there:
         return ()
@@ -109,8 +129,12 @@ def is_watched(name: str, value: str, wish: DiscretionSettings, *, is_variable: 
 
 def wording() -> str:
     """Return what tells these rules from other ones."""
-    return repr((_TOKENS, _NAMES, _REST, _ASSIGNED, _SPACED, _UNTOLD))
+    return repr((_TOKENS, _NAMES, _REST, _ASSIGNED, _SPACED, _UNTOLD, _STYLE))
 
+
+_STYLE = rb"(?:\x1b|\\(?:u001b|x1b|033))\[[\d;:]{0,32}[mK]"
+"""What gives a text on a terminal its colours, as it is or as it stands in a JSON or a program."""
+_SIGNS_OF_STYLE = (b"\x1b[", b"1b[", b"033[")
 
 _START = rb"(?:(?<![A-Za-z0-9+/])|(?<=\\[nrt]))"  # of a token that may stand in other base64; "\n" may be written out
 _WORD = rb"(?:(?<![\w-])|(?<=\\[nrt]))"

@@ -64,6 +64,7 @@ token = TEST_DATA_BASE64
 password = hunter2x if x else y
 headers = f"Authorization: Bearer {token}"
 Token: "#ddd0c0",
+\x1b[36mtoken\x1b[0m=\x1b[35mNone\x1b[0m \x1b[32mpassword\x1b[0m \x1b[1m
 [redacted named 0123456789abcdef] password=[redacted named 0123456789abcdef]
 task-0123456789abcdef0123456789abcdef0123 disk-a
 -----BEGIN RSA PRIVATE KEY-----
@@ -91,6 +92,18 @@ def test_a_secret_is_found_between_lines_that_differ_in_numbers_alone(rule: str)
 
     start = whole.index("{}")
     assert found == (Finding(rule, start, start + len(secret)),)
+
+
+@pytest.mark.parametrize("style", ["\x1b[1;38;5;208m", "\x1b[m\x1b[K", r"\u001b[0;31m", r"\x1b[36m"])
+@pytest.mark.parametrize("rule", CANARIES)
+def test_colours_hide_no_secret(rule: str, style: str) -> None:
+    text, secret = CANARIES[rule]
+    whole = text.replace("{}", f"{style}{{}}{style}").replace("=", f"{style}={style}")
+
+    (found,) = findings(f"{style}{whole.format(secret)}\n".encode())
+
+    start = len(style) + whole.index("{}")
+    assert found == Finding(rule, start, start + len(secret))
 
 
 def test_every_rule_is_tried() -> None:
@@ -143,6 +156,7 @@ def test_the_sources_of_a_library_and_this_environment_raise_no_alarm() -> None:
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
 def test_a_text_in_parts_has_the_secrets_of_the_whole(size: int) -> None:
     lines = [text.format(secret) for text, secret in CANARIES.values()]
+    lines += (f"\x1b[36mpassword\x1b[0m=\x1b[35m{secret}\x1b[0m" for secret in ("hunter2", "hunter3"))
     whole = ("progress 1\rprogress 2\r" + "\n".join(lines) + "\nno end: " + lines[0]).encode()
     scan = Scan()
 
@@ -185,6 +199,7 @@ def test_a_secret_is_told_by_its_line() -> None:
     [
         *("x", "token", "token_", "token=", "password: ", "://a:", "eyJ", "eyJaaaaaaaa.", "sk-", "SK", "ghp_"),
         *("--token ", "--token abc12345 ", "api_token=abc12345 ", 'Password="hunter2', "secret: hunter2x,"),
+        *("\x1b[", "\x1b[1m", "\x1b[1mtoken\x1b[0m=abc12345"),
     ],
 )
 def test_twice_the_text_is_twice_the_work(unit: str) -> None:
