@@ -26,8 +26,8 @@ _FOLLOWED, _KEPT = DiscretionSettings(), SourceSettings()
 class Withholding:
     """What is taken for a secret, in the name of a file and in its content.
 
-    In code a name like ``password`` is followed by anything, and a URL has a word for a password: there, only what no
-    programmer makes up counts. Where settings are written, all rules are followed.
+    In code, in what is written about it and in what is made of it, a name like ``password`` is followed by anything,
+    and a URL has a word for a password: there, only what no programmer makes up counts. In all other text all rules do.
     """
 
     def __init__(self, discretion: DiscretionSettings = _FOLLOWED, source: SourceSettings = _KEPT) -> None:
@@ -46,9 +46,12 @@ class Withholding:
         """Return why a file is withheld for what is in it, if it is."""
         if self.is_kept(path):
             return None
-        is_settings = _is_settings(path)
-        wish = self.discretion if is_settings else self._in_code
-        found = (it for text, it in _found(_titled(path, iter(parts)), wish) if is_settings or _is_real(it, text))
+        remaining = iter(parts)
+        beginning = next(remaining, b"")
+        is_code = path.lower().endswith(_CODE_ENDINGS) or b"\0" in beginning[:_TELLING]
+        wish = self._in_code if is_code else self.discretion
+        texts = chain((path + b"\n" + beginning,), remaining)
+        found = (it for text, it in _found(texts, wish) if not is_code or _is_real(it, text))
         first = next(found, None)
         return f"secret: {first.rule}" if first else None
 
@@ -64,7 +67,9 @@ class Withholding:
     def fingerprint(self) -> bytes:
         """What tells these rules from others, of whatever version."""
         return sha256(
-            f"{__version__} {wording()} {self.discretion} {self.source}".encode("utf-8", "surrogatepass")
+            f"{__version__} {wording()} {_CODE_ENDINGS} {self.discretion} {self.source}".encode(
+                "utf-8", "surrogatepass"
+            )
         ).digest()
 
     @cached_property
@@ -116,23 +121,49 @@ _HARMLESS_NAMES = r"""(?isx)
     | .*\.(py|pyi|pyx|ipynb|r|rmd|jl|m|c|h|cc|cpp|cxx|hpp|f90|go|rs|java|kt|scala|js|jsx|ts|tsx|rb|pl|lua|sql
           |sh|html|css|md|rst|tex|txt)
     """
-_SETTINGS_ENDINGS = (
-    *(b".env", b".ini", b".cfg", b".conf", b".cnf", b".config", b".properties", b".tfvars"),
-    *(b".toml", b".yaml", b".yml", b".json"),
+_CODE_ENDINGS = (
+    *(
+        b".py",
+        b".pyi",
+        b".pyx",
+        b".ipynb",
+        b".r",
+        b".rmd",
+        b".qmd",
+        b".jl",
+        b".m",
+        b".c",
+        b".h",
+        b".cc",
+        b".cpp",
+        b".cxx",
+    ),
+    *(
+        b".hpp",
+        b".cu",
+        b".cuh",
+        b".f90",
+        b".go",
+        b".rs",
+        b".java",
+        b".kt",
+        b".scala",
+        b".js",
+        b".mjs",
+        b".cjs",
+        b".jsx",
+    ),
+    *(b".ts", b".tsx", b".rb", b".pl", b".pm", b".lua", b".sql", b".php", b".cs", b".swift", b".hs", b".ml"),
+    *(b".html", b".css", b".md", b".rst", b".tex", b".diff", b".patch"),
 )
+
+
+_TELLING = 8000
+"""Bytes of a file that tell, as they do git, whether it is a text: in none of them is a zero then."""
 
 
 def _fits(path: str, glob: str) -> bool:
     return fnmatchcase(path.rpartition("/")[2], glob) or fnmatchcase(path, glob)
-
-
-def _is_settings(path: bytes) -> bool:
-    return path.lower().endswith(_SETTINGS_ENDINGS)
-
-
-def _titled(path: bytes, parts: Iterator[bytes]) -> Iterator[bytes]:
-    yield path + b"\n" + next(parts, b"")
-    yield from parts
 
 
 def _found(parts: Iterator[bytes], wish: DiscretionSettings) -> Iterator[tuple[bytes, Finding]]:

@@ -31,10 +31,19 @@ def test_a_rule_that_is_turned_off_withholds_nothing(rule: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "why"),
-    [(b"a.ini", "secret: named"), (b"d/a.yaml", "secret: named"), (b"a.py", None), (b"a.md", None), (b"a", None)],
+    [
+        *(
+            (path, "secret: named")
+            for path in (b"a.ini", b"d/a.yaml", b"run.log", b"out.txt", b"run.sh", b"Dockerfile")
+        ),
+        *((path, None) for path in (b"a.py", b"A.PY", b"a.md", b"a.ipynb")),
+    ],
 )
-def test_a_value_with_a_secret_name_is_one_only_where_settings_are_written(path: bytes, why: str | None) -> None:
-    assert Withholding().why_content(path, (b"DB_PASSWORD='correct-horse-1'\n",)) == why
+def test_a_value_with_a_secret_name_is_one_in_all_text_that_is_no_code(path: bytes, why: str | None) -> None:
+    said = b"DB_PASSWORD='correct-horse-1'\n"
+
+    assert Withholding().why_content(path, (said,)) == why
+    assert Withholding().why_content(path, (b"\x7fELF\0" + said,)) is None
 
 
 @pytest.mark.parametrize("text", [b"https://me:word@host/x", b"AKIAIOSFODNN7EXAMPLE"])
