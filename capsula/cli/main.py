@@ -121,6 +121,10 @@ def _run(name: str, words: Sequence[str], options: Namespace) -> int:
     from capsula.cli.console import Console, UnwritableError
     from capsula.cli.log import reporter
 
+    if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # which few callers do
+        from capsula.effects.signals import heed_children
+
+        heed_children()
     console = Console(quiet=options.quiet, report=reporter(options.log_level))
     try:
         status = command.run(options, console)

@@ -90,6 +90,19 @@ def undisturbed() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+def heed_children() -> None:
+    """Learn from now on how our children end: where ``SIGCHLD`` is ignored the kernel reaps them, and nobody can.
+
+    It is for a process of our own. The commands that it runs ignore the signal all the same.
+    """
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    _ignored_by_caller.add(signal.SIGCHLD)
+
+
+_ignored_by_caller: set[signal.Signals] = set()
+"""What is the default here, and not for the command."""
+
+
 class _Unattended:
     ignores_children = False
 
@@ -175,13 +188,13 @@ class _Held:
 def _held() -> Iterator[Attention]:
     held = PASSED_ON | OF_JOBS | {signal.SIGCHLD}
     ignored = signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN
-    if ignored:  # the kernel would reap the command, and nobody learn how it ended
+    if ignored:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     mask = frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, held))
     canary = _Canary()
     try:
         canary.hatch()
-        yield _Held(mask, held, canary, ignores_children=ignored)
+        yield _Held(mask, held, canary, ignores_children=ignored or signal.SIGCHLD in _ignored_by_caller)
     finally:
         canary.leave()
         while signal.sigtimedwait(held, 0) is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.repositories import git, repository
-from tests.running import PLAIN, capsula, capsules, document, faults, files, only_capsule
+from tests.running import PLAIN, behind, capsula, capsules, document, faults, files, only_capsule
 
 
 @pytest.fixture
@@ -103,6 +103,15 @@ def test_a_pre_capture_command_that_fails_stops_the_capture(project: Path) -> No
     assert "because" in done.stderr
     assert not (project / "second").exists()
     assert not (project / "vault").exists()
+
+
+def test_whoever_ignores_children_learns_of_a_pre_capture_command_that_fails(project: Path) -> None:
+    configure(project, f'{PLAIN}pre-capture-commands = ["exit 4"]')
+
+    done = behind(("env", "--ignore-signal=CHLD"), "capture", cwd=project)
+
+    assert (done.returncode, capsules(project)) == (1, [])
+    assert "`exit 4` ended with status 4" in done.stderr
 
 
 def test_a_pre_capture_command_that_takes_too_long_stops_the_capture(project: Path) -> None:
