@@ -20,8 +20,6 @@ def ahead(words: Sequence[str]) -> "AbstractContextManager[Apart | None]":
     _, command = split(words, VALUED)
     if not command or command[0] not in LOOKING:
         return nullcontext()
-    import returns.result  # noqa: F401  # which a child of ours would have to load as well
-
     from capsula.flows.apart import Apart
 
     return Apart()

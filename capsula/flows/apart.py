@@ -1,22 +1,21 @@
 """Apart: repositories are read by a child of ours, which loads libgit2 for it while we load and read all else.
 
-It is begun before anything else is loaded, so what it needs is imported where it is needed.
+It is begun before anything else is loaded but what both of us need.
 """
 
 from collections.abc import Callable, Hashable, Iterator
 from functools import partial
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TypeVar, cast
 
+import capsula.core.withholding
+import capsula.reading.content  # noqa: F401  # both of us need these
+from capsula.core.config import CHECKOUT, FACET, Config
+from capsula.core.effect import Effect, Share, Source, Write
+from capsula.core.fragment import Answer
+from capsula.core.once import Reader, once
 from capsula.effects.beside import assistant
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from capsula.core.config import Config
-    from capsula.core.effect import Effect, Source
-    from capsula.core.fragment import Answer
-    from capsula.core.once import Reader
 
 R = TypeVar("R")
 
@@ -30,10 +29,8 @@ class Apart:
     def __init__(self) -> None:
         self._assistant = assistant(_served)
 
-    def reader(self, config: "Config") -> "Reader":
+    def reader(self, config: Config) -> Reader:
         """Return what reads each thing once under this config; it begins with what will be wanted."""
-        from capsula.core.config import FACET
-        from capsula.core.once import once
         from capsula.facets import OF_REPOSITORIES, chosen
 
         if self._assistant:
@@ -65,8 +62,6 @@ class Apart:
         self.dismiss()
 
     def _read(self, key: Hashable, read: Callable[[], R]) -> R:
-        from capsula.core.config import CHECKOUT, FACET
-
         if not (isinstance(key, tuple) and key[0] in {FACET, CHECKOUT}):
             return read()
         answer = self._answer(key)
@@ -90,12 +85,7 @@ def _served(told: Iterator[object]) -> Iterator[tuple[Hashable, object]]:
     from capsula.effects.offline import load_offline
 
     load_offline()
-    from pathlib import Path
-
     from capsula.collectors import git, source
-    from capsula.core.config import CHECKOUT, FACET, Config
-    from capsula.core.once import once
-    from capsula.reading.checkout import checkout
 
     facets = {"git": git.collect, "source": source.collect}
     first = next(told, None)
@@ -107,10 +97,12 @@ def _served(told: Iterator[object]) -> Iterator[tuple[Hashable, object]]:
             case (kind, str(name)) if kind == FACET:
                 yield question, _held(facets[name](config))
             case (kind, str(directory)) if kind == CHECKOUT:
+                from capsula.reading.checkout import checkout
+
                 yield question, checkout(Path(directory), config)
 
 
-def _held(answer: "Answer") -> "Answer | None":
+def _held(answer: Answer) -> Answer | None:
     """Return an answer whose effects hold the bytes that they write; None if these are too many, or cannot be read."""
     try:
         return answer.map(lambda it: it._replace(effects=tuple(map(_with_bytes, it.effects))))
@@ -118,9 +110,7 @@ def _held(answer: "Answer") -> "Answer | None":
         return None
 
 
-def _with_bytes(effect: "Effect") -> "Effect":
-    from capsula.core.effect import Share, Source, Write
-
+def _with_bytes(effect: Effect) -> Effect:
     match effect:
         case Write(contents=contents):
             return effect._replace(contents=tuple((target, _read(source)) for target, source in contents))
@@ -130,14 +120,14 @@ def _with_bytes(effect: "Effect") -> "Effect":
     return effect
 
 
-def _read(source: "Source") -> "Source":
+def _read(source: Source) -> Source:
     held = bytearray()
     for chunk in source.chunks():
         held += chunk
         if len(held) > MOST:
             raise OverflowError(source.name)
-    return type(source)(source.name, partial(iter, (bytes(held),)), partial(list, source.withheld()))
+    return Source(source.name, partial(iter, (bytes(held),)), partial(list, source.withheld()))
 
 
-def _lost(store: "Path") -> Iterator[bytes]:
+def _lost(store: Path) -> Iterator[bytes]:
     raise OSError(None, f"{store} was removed meanwhile")
