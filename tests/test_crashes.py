@@ -221,6 +221,65 @@ def test_a_capsule_that_the_disk_may_lose_is_there_and_what_was_moved_into_it_st
     assert integrity(capsule) == ()
 
 
+def test_an_end_that_the_disk_may_lose_is_there_and_what_was_moved_stays_too(stage: Stage) -> None:
+    place = stage.place("root", "monitor")
+    words = ("monitor", "-i", "it", "cp", str(stage.project / "code.py"), "moved")
+    at = last(words, r"fsync {vault}/[^./]+", place, stage.runner)
+
+    ended = stage.runner.run(words, place.root, place.watched, error=errno.EIO, at=at)
+
+    capsule = place.capsules[-1]
+    end = document(capsule, "post-run-info.json")
+    lost = f"what is new in {capsule} is there, and may be lost if the power fails: Input/output error"
+    assert (ended.status, ended.stderr.count(lost)) == (0, 2)
+    assert (place.moved.read_text(), (capsule / "moved").read_text()) == ("a = 2\n", "a = 2\n")
+    assert [it["path"] for it in end["capsula"]["faults"]] == [["files", "moved", "moved"]]
+    assert end["capsula"]["faults"][0]["message"] == f"it stays where it is: {lost}"
+    assert (status(capsule, "post-run-info.json"), integrity(capsule)) == ("finished", ())
+
+
+def test_a_manifest_that_cannot_be_written_costs_the_end_of_a_run_nothing_else(stage: Stage) -> None:
+    place = stage.place("root", "monitor")
+    words = WORDS["monitor"]
+    at = last(words, r"create {vault}/[^./]+/\.capsula/manifest\.json\..*", place, stage.runner)
+
+    ended = stage.runner.run(words, place.root, place.watched, error=errno.EIO, at=at)
+
+    capsule = place.capsules[-1]
+    (fault,) = document(capsule, "post-run-info.json")["capsula"]["faults"]
+    told = "the manifest could not be brought up to date: Input/output error"
+    assert (ended.status, ended.stdout, ended.stderr.count(told)) == (3, b"out\n", 1)
+    assert (fault["path"], fault["message"]) == ([], told)
+    assert (status(capsule, "post-run-info.json"), (capsule / "moved").read_bytes()) == ("failed", CONTENT)
+    assert not place.moved.exists()
+
+
+def test_a_command_is_refused_where_not_even_that_can_be_recorded(stage: Stage) -> None:
+    place = stage.place("root", "monitor")
+    words = ("monitor", "--strict", "touch", "ran")
+    at = last(words, r"fsync {vault}", place, stage.runner)
+    (place.root / "ran").unlink()
+
+    ended = stage.runner.run(words, place.root, place.watched, error=errno.EIO, at=at, sticky=True)
+
+    capsule = place.capsules[-1]
+    lost, refused = ended.stderr.splitlines()
+    assert (ended.status, ended.stdout, (place.root / "ran").exists()) == (125, b"", False)
+    assert lost.startswith(f"capsula: not all is recorded: what is new in {place.vault} is there, and may be lost")
+    assert f"the end of the run could not be recorded in {capsule}: Input/output error" in lost
+    assert refused == "capsula: the command was not run, as --strict asks"
+    assert listed(place, stage.runner)[capsule.name] == "lost"
+
+
+def last(words: Sequence[str], pattern: str, place: Place, runner: Faulty) -> int:
+    """Return the number of the last operation that is like this, where a run is not the first in its vault."""
+    runner.run(words, place.root)
+    operations = runner.run(words, place.root, place.watched).operations
+    calls = [it for it in operations if not it.startswith("from ")]
+    wanted = re.compile(pattern.format(vault=re.escape(str(place.vault))))
+    return max(number for number, it in enumerate(calls, 1) if wanted.fullmatch(it))
+
+
 @pytest.mark.parametrize("verb", WORDS)
 def test_what_has_a_name_is_on_the_disk_before_it_gets_it(verb: str, stage: Stage) -> None:
     place = stage.place("root", verb)
