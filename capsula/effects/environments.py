@@ -29,6 +29,7 @@ from capsula.effects.installers import Workshop, cache_of_uv, carried_out, envir
 from capsula.effects.interpreters import found, without_python
 from capsula.effects.links import linked, site_directory
 from capsula.effects.stamps import edited, stamp
+from capsula.effects.vault import planted
 from capsula.restorers.building import OWN_PIP, WANTED, Found, Installer, Prospect, Stage, Uv, requirements
 from capsula.restorers.python_packages import Difference, Pin, Python, Recipe, differences, normalised
 
@@ -129,11 +130,24 @@ def built(order: Order, report: Report = silent) -> Result[Environment, Fault]:
     those who use it, and removed when nobody does.
 
     Faults: ``unavailable`` (no such Python, or packages that cannot be had: all are told), ``failed``, ``timeout``,
-    ``busy``, and those of the disk.
+    ``busy``, ``unsafe`` (the place is another user's, who could have put there what is run), and those of the disk.
     """
-    return found(order.recipe.python, order.surroundings, order.interpreters).bind(
-        lambda base: _of_base(evolve(order, recipe=_recipe(order, base)), base, report)
+    return _private(order.place).bind(
+        lambda _: found(order.recipe.python, order.surroundings, order.interpreters).bind(
+            lambda base: _of_base(evolve(order, recipe=_recipe(order, base)), base, report)
+        )
     )
+
+
+def _private(place: Path) -> Result[None, Fault]:
+    """Make the directory of the environments, if need be, unless it is another user's."""
+    try:
+        folders(place)
+        flaw = planted(place.parent, (place,))
+    except OSError as error:
+        return Failure(fault_of(error, f"no environment could be built in {place}"))
+    remedy = "set XDG_CACHE_HOME to a place that is yours alone"
+    return Failure(Fault("unsafe", f"nothing is built in {place}: {flaw}", remedy)) if flaw else Success(None)
 
 
 def _recipe(order: Order, base: Found) -> Recipe:
@@ -146,7 +160,6 @@ def _of_base(order: Order, base: Found, report: Report) -> Result[Environment, F
     if whole is not None:
         return Success(whole)
     try:
-        folders(place)
         with _locked(place / f"{key}.lock", order.time_limit) as lock:
             if lock is None:
                 return Failure(Fault("busy", f"another process is still building {place / key}", "try again later"))

@@ -44,7 +44,7 @@ def building(vault: Path, identity: str) -> Result[Path, Fault]:
                 return Failure(_unsafe(vault, flaw))
             for new in folders(vault):
                 synchronised(new.parent)  # once in the life of a vault; each capsule relies on its name
-            flaw = _planted(vault, (vault / OWN, folder))
+            flaw = planted(vault, (vault / OWN, folder))
             if flaw:
                 return Failure(_unsafe(vault, flaw))
             folders(folder)
@@ -73,7 +73,7 @@ def published(aside: Path, vault: Path, template: str, moment: datetime, durabil
         if durability == "full":
             all_synchronised(aside)
         above = (vault / name).parent
-        flaw = _planted(vault, _up_to(vault, above))
+        flaw = planted(vault, _up_to(vault, above))
         if flaw:
             return Failure(_unsafe(vault, flaw))
         folders(above)
@@ -91,7 +91,7 @@ def lasting(capsule: Path, vault: Path) -> tuple[Fault, ...]:
 def ours(capsule: Path, vault: Path) -> Result[Path, Fault]:
     """Return a capsule that was published; the fault is what another user has put in its place, or on the way to it."""
     try:
-        flaw = _planted(vault, _up_to(vault, capsule))
+        flaw = planted(vault, _up_to(vault, capsule))
     except OSError as error:
         return Failure(_unusable(vault, error))
     return Failure(_unsafe(vault, flaw)) if flaw else Success(capsule)
@@ -104,6 +104,21 @@ def discarded(aside: Path) -> None:
     rmtree(aside, ignore_errors=True)
     with suppress(OSError):
         aside.unlink()
+
+
+def planted(vault: Path, below: Iterable[Path]) -> str | None:
+    """Return why others could lead elsewhere what is put into folders of a vault, or have put there what is found.
+
+    Where a folder above it is open to them, they may have put a vault of their own in the place of ours since that was
+    last looked at; or one of its folders may be theirs, or a link that is, or leads to such a one. What is said of a
+    vault holds for any place that is to be this user's alone.
+    """
+    flaw = _flaw(vault)
+    if flaw:
+        return flaw
+    known = {os.geteuid(), 0, vault.stat().st_uid}
+    strange = (folder for folder in below if not _owners(folder) <= known)
+    return next((f"{folder} belongs to another user" for folder in strange), None)
 
 
 @lru_cache(8)
@@ -166,20 +181,6 @@ def _made_privately(vault: Path) -> os.stat_result:
         return folder.lstat()
     finally:
         folder.rmdir()
-
-
-def _planted(vault: Path, below: Iterable[Path]) -> str | None:
-    """Return why others could lead elsewhere what is put into folders of a vault.
-
-    Where a folder above it is open to them, they may have put a vault of their own in the place of ours since that was
-    last looked at; or one of its folders may be theirs, or a link that is, or leads to such a one.
-    """
-    flaw = _flaw(vault)
-    if flaw:
-        return flaw
-    known = {os.geteuid(), 0, vault.stat().st_uid}
-    strange = (folder for folder in below if not _owners(folder) <= known)
-    return next((f"{folder} belongs to another user" for folder in strange), None)
 
 
 def _versioned(folders: Iterable[Path]) -> str | None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config, Surroundings
-from capsula.core.fault import Fault
+from capsula.core.fault import Fault, fault_of
 from capsula.core.report import Report, silent
 from capsula.core.settings import Settings
 from capsula.effects.environments import Environment, built
@@ -21,6 +21,7 @@ from capsula.effects.restore import Restored
 from capsula.effects.restore import restored as source_restored
 from capsula.effects.signals import ENDING
 from capsula.effects.surroundings import stream_kind
+from capsula.effects.vault import planted
 from capsula.flows.blueprint import TREE, UNRECORDED, Blueprint, Wish, ordered, sought
 from capsula.flows.environment import HASH_SEED
 from capsula.flows.inputs import Input
@@ -114,11 +115,17 @@ def _blocked(it: Blueprint, fault: Fault, made: Sequence[Path]) -> Reproduction:
 
 
 def fresh_place(it: Blueprint, surroundings: Surroundings) -> Result[Path, Fault]:
-    """Return a place in the user's cache that nothing stands at."""
+    """Return a place in the user's cache that nothing stands at, and where no other user puts anything."""
     home = cache(surroundings.environ)
     if home is None:
         return Failure(Fault("blocked", "there is neither HOME nor XDG_CACHE_HOME", "say where with --into"))
     places = home / "reproductions"
+    try:
+        flaw = planted(home, (places,)) if os.path.lexists(home) else None
+    except OSError as error:
+        return Failure(fault_of(error, str(home)))
+    if flaw:
+        return Failure(Fault("unsafe", f"nothing is run in {places}: {flaw}", "say where with --into"))
     number = 1
     while os.path.lexists(places / f"{it.id}-{number}"):
         number += 1

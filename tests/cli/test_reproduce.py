@@ -342,6 +342,21 @@ def test_a_directory_that_is_not_empty_is_refused(project: Path) -> None:
     assert git(project, "status", "--porcelain") == b"?? helper.py\n?? out/\n"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs: root")
+def test_nothing_is_run_where_another_user_could_put_what_is_run(project: Path, tmp_path: Path) -> None:
+    record(project)
+    places = tmp_path / "shared/capsula/reproductions"
+    places.mkdir(parents=True)
+    os.chown(places, 65_432, -1)
+
+    shared = str(tmp_path / "shared")
+    done = capsula("reproduce", "--no-rebuild", capsules(project)[0].name, cwd=project, XDG_CACHE_HOME=shared)
+
+    told = f"capsula: nothing is run in {places}: {places} belongs to another user (say where with --into)\n"
+    assert (done.returncode, done.stderr) == (4, told)
+    assert [*places.iterdir()] == []
+
+
 def test_of_a_replay_that_cannot_be_run_nothing_is_left(with_input: Path) -> None:
     capsule = record(with_input, *COPY)
     (with_input / "data" / "in.csv").unlink()

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -25,6 +25,7 @@ from capsula.restorers.building import Installer, Pip, Prospect
 from capsula.restorers.python_packages import Difference, Link, Own, Pin, Python, Recipe, recipe
 from tests.wheels import environment, site, wheel
 
+STRANGER = 65_432
 HERE = Python(sys.version.split()[0], sys.implementation.name)
 
 BUILD = """
@@ -60,6 +61,33 @@ def by(request: pytest.FixtureRequest, tmp_path: Path) -> Installer:
     chosen = installer(surroundings(tmp_path)) if request.param == "uv" else Pip(sys.executable)
     assert chosen.name == request.param
     return chosen
+
+
+def belongs_to_another(place: Path) -> None:
+    place.mkdir()
+    os.chown(place, STRANGER, -1)
+
+
+def is_below_anothers(place: Path) -> None:
+    os.chown(place.parent, STRANGER, -1)
+
+
+def leads_to_anothers(place: Path) -> None:
+    belongs_to_another(place.with_name("elsewhere"))
+    place.symlink_to("elsewhere")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs: root")
+@pytest.mark.parametrize("flaw", [belongs_to_another, is_below_anothers, leads_to_anothers])
+def test_where_another_user_could_put_what_is_run_nothing_is_built(flaw: Callable[[Path], None], order: Order) -> None:
+    flaw(order.place)
+    planted = order.place / "planted"
+    planted.mkdir(parents=True)
+
+    refused = built(order).failure()
+
+    assert (refused.kind, refused.message.endswith("belongs to another user")) == ("unsafe", True)
+    assert [*order.place.iterdir()] == [planted]
 
 
 def test_what_was_recorded_is_built_again_and_then_found(
