@@ -599,6 +599,17 @@ def test_what_a_tool_runner_puts_before_the_path_is_not_the_commands(project: Pa
     assert document(capsule, "pre-run-info.json")["environment_changes"]["PATH"] == os.pathsep.join(paths[1:])
 
 
+BREAKING_FACET = """
+from returns.result import Success
+from capsula.core.fragment import Fragment
+from capsula.flows import run
+
+def collect(config):
+    run.records = None
+    return Success(Fragment())
+"""
+
+
 BROKEN_FACET = """
 from returns.result import Success
 from capsula.core.effect import Source, Write
@@ -610,16 +621,22 @@ def collect(config):
 """
 
 
-def test_not_even_a_bug_in_the_recording_costs_the_run(tmp_path: Path) -> None:
-    (tmp_path / "capsula.toml").write_text(f"{PLAIN}\n[capture.facets.drawn]\n")
-    site = tmp_path / "site"
+def with_facet(root: Path, source: str) -> str:
+    """Configure a facet of a package that was not installed by anybody, and return where it is found."""
+    (root / "capsula.toml").write_text(f"{PLAIN}\n[capture.facets.drawn]\n")
+    site = root / "site"
     (site / "drawn-1.0.dist-info").mkdir(parents=True)
-    (site / "drawn_facet.py").write_text(BROKEN_FACET)
+    (site / "drawn_facet.py").write_text(source)
     (site / "drawn-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: drawn\nVersion: 1.0\n")
     (site / "drawn-1.0.dist-info" / "entry_points.txt").write_text("[capsula.facets]\ndrawn = drawn_facet\n")
+    return str(site)
 
-    done = capsula("monitor", "sh", "-c", "echo out; exit 3", cwd=tmp_path, PYTHONPATH=str(site))
-    strict = capsula("monitor", "--strict", "sh", "-c", "echo out", cwd=tmp_path, PYTHONPATH=str(site))
+
+def test_not_even_a_bug_in_the_recording_costs_the_run(tmp_path: Path) -> None:
+    site = with_facet(tmp_path, BROKEN_FACET)
+
+    done = capsula("monitor", "sh", "-c", "echo out; exit 3", cwd=tmp_path, PYTHONPATH=site)
+    strict = capsula("monitor", "--strict", "sh", "-c", "echo out", cwd=tmp_path, PYTHONPATH=site)
 
     told = "(this is a bug of Capsula; please report it)"
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "out\n", 1)
@@ -627,6 +644,19 @@ def test_not_even_a_bug_in_the_recording_costs_the_run(tmp_path: Path) -> None:
     assert (strict.returncode, strict.stdout) == (125, "")
     assert told in strict.stderr
     assert capsules(tmp_path) == []
+
+
+def test_a_bug_in_the_recording_of_the_end_costs_the_end_alone(tmp_path: Path) -> None:
+    site = with_facet(tmp_path, BREAKING_FACET)
+
+    done = capsula("monitor", "sh", "-c", "echo out; exit 3", cwd=tmp_path, PYTHONPATH=site)
+
+    (loud,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (3, "out\n")
+    assert loud.startswith("capsula: not all is recorded: TypeError: ")
+    assert loud.endswith("(this is a bug of Capsula; please report it)")
+    assert (only_capsule(tmp_path) / "stdout.log").read_text() == "out\n"
+    assert not (only_capsule(tmp_path) / "post-run-info.json").exists()
 
 
 USING = """
