@@ -6,9 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.canaries import CANARIES
 from tests.repositories import git
 from tests.running import PLAIN, capsula, capsules, document, only_capsule
+from tests.wheels import installed
 
 WORDS = {rule: text.format(secret) for rule, (text, secret) in CANARIES.items()}
 SECRETS = {rule: secret.strip().splitlines()[0] for rule, (_, secret) in CANARIES.items()}
@@ -108,6 +111,61 @@ def test_a_pre_capture_command_that_fails_is_told_without_secrets(tmp_path: Path
     assert (captured.returncode, monitored.returncode, raised.returncode) == (1, 0, 1)
     assert leaked(captured.stderr.encode(), monitored.stderr.encode(), raised.stderr, held(tmp_path)) == set()
     assert "[redacted github" in captured.stderr
+
+
+FAILING = f"""
+from returns.result import Success
+from capsula.core.effect import Source, Write
+from capsula.core.fragment import Fragment
+def fail():
+    raise OSError({SAID!r})
+    yield
+"""
+FAILURES = {
+    "looking": "def collect(config): fail().send(None)",
+    "writing": "def collect(config): return Success(Fragment(effects=(Write((('a', Source('a', fail)),)),)))",
+}
+
+
+@pytest.mark.parametrize("how", FAILURES.values(), ids=FAILURES)
+def test_what_a_facet_fails_with_is_told_without_secrets(how: str, tmp_path: Path) -> None:
+    (tmp_path / "capsula.toml").write_text(f"{PLAIN}\n[capture.facets.drawn]\n")
+    installed(tmp_path, "drawn", f"{FAILING}{how}\n")
+
+    captured = capsula("capture", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    shown = capsula("show", "@", cwd=tmp_path)
+    refused = capsula("monitor", "--strict", "true", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+
+    (fault,) = document(capsules(tmp_path)[0], "context.json")["capsula"]["faults"]
+    said = (*(captured.stdout, captured.stderr, refused.stderr), *(shown.stdout, shown.stderr))
+    assert (captured.returncode, refused.returncode, shown.returncode) == (0, 125, 0)
+    assert leaked(held(tmp_path), *map(str.encode, said)) == set()
+    assert all("[redacted aws" in text for text in (fault["message"], captured.stderr, refused.stderr))
+
+
+def test_what_was_kept_before_there_were_marks_is_shown_without_secrets(tmp_path: Path) -> None:
+    (tmp_path / "capsula.toml").write_text(PLAIN)
+    capsula("monitor", "echo", "word", cwd=tmp_path)
+    for name in ("pre-run-info.json", "post-run-info.json", "context.json"):
+        file = only_capsule(tmp_path) / name
+        file.write_text(file.read_text().replace("word", SECRETS["github"]))
+
+    words = (("show",), ("show", "--json"), ("list",), ("list", "--json"), ("verify",), ("diff", "@", "@"))
+    said = [capsula(*it, cwd=tmp_path) for it in words]
+
+    assert [it.args[4:] for it in said if leaked(it.stdout.encode(), it.stderr.encode())] == []
+    assert ["[redacted github]" in it.stdout for it in said[:2]] == [True, True]
+    assert json.loads(said[1].stdout)
+
+
+def test_what_somebody_types_is_not_said_again_if_it_is_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "capsula.toml").write_text(PLAIN)
+    capsula("capture", cwd=tmp_path)
+
+    asked = capsula("show", SECRETS["github"], cwd=tmp_path)
+
+    assert (asked.returncode, leaked(asked.stderr.encode())) == (2, set())
+    assert "[redacted github]" in asked.stderr
 
 
 def test_two_runs_with_one_secret_have_one_mark(tmp_path: Path) -> None:

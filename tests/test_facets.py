@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from capsula import collectors, facets
 from tests.running import PLAIN, capsula, document, faults, files, only_capsule
+from tests.wheels import installed
 
 FACET = """
 from returns.result import Success
@@ -143,15 +144,6 @@ def test_a_facet_whose_effect_crashes_costs_only_its_own_facts(tmp_path: Path) -
     context = document(only_capsule(tmp_path), "context.json")
     assert (context["drawn"], faults(context)) == ({"ink": "blue"}, [(("drawn", "drawing"), "crashed")])
     assert files(only_capsule(tmp_path)) == {"context.json"}
-
-
-def installed(site: Path, facet: str, text: str, distribution: str | None = None) -> None:
-    """Install a distribution that brings one facet."""
-    (site / f"{facet}_facet.py").write_text(text)
-    place = site / f"{distribution or facet}-1.0.dist-info"
-    place.mkdir()
-    (place / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution or facet}\nVersion: 1.0\n")
-    (place / "entry_points.txt").write_text(f"[capsula.facets]\n{facet} = {facet}_facet\n")
 
 
 Collection: TypeAlias = tuple[dict[str, object], list[list[str]], bool]

@@ -1,4 +1,4 @@
-"""Wheels made by hand, and environments to install them into."""
+"""Wheels made by hand, environments to install them into, and distributions without either."""
 
 import csv
 import io
@@ -42,6 +42,15 @@ def environment(directory: Path, *wheels: Path, python: str = sys.executable) ->
         names = ["==".join(wheel.name.split("-")[:2]) for wheel in wheels]
         subprocess.run([sys.executable, "-m", "pip", "--python", program, "install", *options, *names], check=True)
     return program
+
+
+def installed(site: Path, facet: str, text: str, distribution: str | None = None) -> None:
+    """Install a distribution that brings one facet."""
+    (site / f"{facet}_facet.py").write_text(text)
+    place = site / f"{distribution or facet}-1.0.dist-info"
+    place.mkdir()
+    (place / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution or facet}\nVersion: 1.0\n")
+    (place / "entry_points.txt").write_text(f"[capsula.facets]\n{facet} = {facet}_facet\n")
 
 
 def site(program: Path) -> Path:

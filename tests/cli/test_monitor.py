@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.running import PATIENCE, PLAIN, behind, capsula, capsules, document, environment, faults, files, only_capsule
+from tests.wheels import installed
 
 
 @pytest.fixture
@@ -621,22 +622,12 @@ def collect(config):
 """
 
 
-def with_facet(root: Path, source: str) -> str:
-    """Configure a facet of a package that was not installed by anybody, and return where it is found."""
-    (root / "capsula.toml").write_text(f"{PLAIN}\n[capture.facets.drawn]\n")
-    site = root / "site"
-    (site / "drawn-1.0.dist-info").mkdir(parents=True)
-    (site / "drawn_facet.py").write_text(source)
-    (site / "drawn-1.0.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: drawn\nVersion: 1.0\n")
-    (site / "drawn-1.0.dist-info" / "entry_points.txt").write_text("[capsula.facets]\ndrawn = drawn_facet\n")
-    return str(site)
-
-
 def test_not_even_a_bug_in_the_recording_costs_the_run(tmp_path: Path) -> None:
-    site = with_facet(tmp_path, BROKEN_FACET)
+    (tmp_path / "capsula.toml").write_text(f"{PLAIN}\n[capture.facets.drawn]\n")
+    installed(tmp_path, "drawn", BROKEN_FACET)
 
-    done = capsula("monitor", "sh", "-c", "echo out; exit 3", cwd=tmp_path, PYTHONPATH=site)
-    strict = capsula("monitor", "--strict", "sh", "-c", "echo out", cwd=tmp_path, PYTHONPATH=site)
+    done = capsula("monitor", "sh", "-c", "echo out; exit 3", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    strict = capsula("monitor", "--strict", "sh", "-c", "echo out", cwd=tmp_path, PYTHONPATH=str(tmp_path))
 
     told = "(this is a bug of Capsula; please report it)"
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (3, "out\n", 1)
@@ -647,9 +638,10 @@ def test_not_even_a_bug_in_the_recording_costs_the_run(tmp_path: Path) -> None:
 
 
 def test_a_bug_in_the_recording_of_the_end_costs_the_end_alone(tmp_path: Path) -> None:
-    site = with_facet(tmp_path, BREAKING_FACET)
+    (tmp_path / "capsula.toml").write_text(f"{PLAIN}\n[capture.facets.drawn]\n")
+    installed(tmp_path, "drawn", BREAKING_FACET)
 
-    done = capsula("monitor", "sh", "-c", "echo out; exit 3", cwd=tmp_path, PYTHONPATH=site)
+    done = capsula("monitor", "sh", "-c", "echo out; exit 3", cwd=tmp_path, PYTHONPATH=str(tmp_path))
 
     (loud,) = done.stderr.splitlines()
     assert (done.returncode, done.stdout) == (3, "out\n")
