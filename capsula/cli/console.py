@@ -125,7 +125,7 @@ def _discreet(text: str) -> str:
     """Return the text without secrets: what is told may come from older capsules, and from this environment."""
     try:
         facts = json.loads(text) if text.startswith("{") else None
-    except (ValueError, RecursionError):  # a name may begin so as well
+    except ValueError:  # a name may begin so as well
         facts = None
     if facts is None:
         return Redaction().text(text)
