@@ -158,6 +158,17 @@ def test_what_was_kept_before_there_were_marks_is_shown_without_secrets(tmp_path
     assert json.loads(said[1].stdout)
 
 
+def test_what_tells_a_secret_from_another_is_no_secret(tmp_path: Path) -> None:
+    (tmp_path / "capsula.toml").write_text(PLAIN.replace("include-environment = false\n", ""))
+    capsula("monitor", "true", cwd=tmp_path, API_TOKEN=SECRETS["named"])
+
+    shown = json.loads(capsula("show", "--json", cwd=tmp_path).stdout)
+
+    kept = document(only_capsule(tmp_path), "context.json")["environment"]
+    assert kept["digests"]["API_TOKEN"]
+    assert shown["documents"]["context.json"]["environment"] == kept
+
+
 def test_what_somebody_types_is_not_said_again_if_it_is_a_secret(tmp_path: Path) -> None:
     (tmp_path / "capsula.toml").write_text(PLAIN)
     capsula("capture", cwd=tmp_path)

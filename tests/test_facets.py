@@ -146,6 +146,17 @@ def test_a_facet_whose_effect_crashes_costs_only_its_own_facts(tmp_path: Path) -
     assert files(only_capsule(tmp_path)) == {"context.json"}
 
 
+def test_no_message_of_a_facet_passes_for_one_of_another(tmp_path: Path) -> None:
+    installed(tmp_path, "drawn", "def collect(config): raise OSError('no ink\\ncapsula: all is well')\n")
+    (tmp_path / "capsula.toml").write_text(f"{PLAIN}\n[capture.facets.drawn]\n")
+
+    done = capsula("capture", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+
+    first, second = done.stderr.splitlines()
+    assert first == "capsula: drawn: OSError: no ink"
+    assert second == "  capsula: all is well (this is a bug of the facet; please report it)"
+
+
 Collection: TypeAlias = tuple[dict[str, object], list[list[str]], bool]
 
 

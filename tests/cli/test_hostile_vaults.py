@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
+from tests.repositories import git
 from tests.running import PLAIN, behind, capsula, capsules, document, only_capsule
 
 STRANGER = 65_432
@@ -154,8 +155,8 @@ def test_a_vault_that_vanishes_during_the_run_costs_the_end_of_the_record(root: 
 
     (loud,) = done.stderr.splitlines()
     assert (done.returncode, done.stdout) == (3, "out\n")
-    assert loud.startswith("capsula: not all is recorded: ")
-    assert "No such file or directory" in loud
+    gone = f"the vault {root / 'vault'} cannot be written: No such file or directory"
+    assert loud == f"capsula: not all is recorded: {gone} (set vault-directory to a place that can be)"
 
 
 @needs_root
@@ -212,6 +213,19 @@ def test_a_folder_of_the_template_that_another_user_planted_is_not_followed(root
     assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
     assert f"{root / 'vault/group'} belongs to another user" in done.stderr
     assert os.listdir(root / "elsewhere") == []
+
+
+def test_a_vault_that_came_with_the_repository_as_a_link_is_not_followed(root: Path) -> None:
+    (root / "vault").symlink_to("../elsewhere")
+    git(root, "init", "--quiet")
+    git(root, "add", "vault")
+    (root.parent / "elsewhere").mkdir()
+
+    done = capsula("capture", cwd=root)
+
+    told = f"capsula: nothing is put into the vault {root / 'vault'}: {root / 'vault'} is a link that git tracks"
+    assert (done.returncode, done.stderr.startswith(told)) == (1, True)
+    assert [*(root.parent / "elsewhere").iterdir()] == []
 
 
 def test_links_of_the_user_lead_where_the_user_wants(root: Path) -> None:

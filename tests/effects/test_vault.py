@@ -19,6 +19,7 @@ from capsula.effects.files import written
 from capsula.effects.vault import building, discarded, published
 
 MOMENT = datetime(2024, 2, 29, 12, 34, 56).astimezone()
+STRANGER = 65_432
 REMEDY = "set vault-directory to a place that can be"
 
 
@@ -239,6 +240,7 @@ def test_what_is_half_built_is_left_to_another_host_and_to_who_lives(tmp_path: P
         "of before the machine was started again": f"{host}-{'0' * 8}-{pid}-{start}-{identity}",
         "of a process that had the same number": f"{host}-{boot}-{pid}-0-{identity}",
         "of nobody that is known": "folder",
+        "of this host and nobody that is known": f"{host}-folder",
     }
     for name in names.values():
         mine.with_name(name).mkdir(exist_ok=True)
@@ -247,7 +249,57 @@ def test_what_is_half_built_is_left_to_another_host_and_to_who_lives(tmp_path: P
     building(tmp_path, "c" * 32)
 
     left = {what for what, name in names.items() if mine.with_name(name).exists()}
-    assert left == {"of this process", "of another host", "of nobody that is known"}
+    unknown = {"of nobody that is known", "of this host and nobody that is known"}
+    assert left == {"of this process", "of another host", *unknown}
+
+
+def test_what_is_swept_by_another_process_meanwhile_is_in_nobodys_way(tmp_path: Path) -> None:
+    building(tmp_path, "b" * 32).unwrap().with_name("vanished").symlink_to("nowhere")
+
+    assert isinstance(building(tmp_path, "c" * 32), Success)
+
+
+RACING = """
+import os, sys
+from pathlib import Path
+from capsula.effects.vault import building
+vault = Path(sys.argv[1])
+faster = []
+def overtake(event, arguments):
+    path = Path(os.fsdecode(arguments[0])) if event in ("os.mkdir", "open") else None
+    if path not in (None, *faster) and path.is_relative_to(vault) and "building" not in path.parent.parts:
+        faster.append(path)
+        path.mkdir() if event == "os.mkdir" else path.touch()
+sys.addaudithook(overtake)
+building(vault, "id").unwrap()
+print([str(path.relative_to(vault)) for path in faster])
+"""
+"""Whatever of a vault is about to be made, another process makes a moment before."""
+
+
+def test_who_is_slower_in_making_a_vault_takes_what_is_there(tmp_path: Path) -> None:
+    vault = tmp_path / "vault"
+
+    done = subprocess.run(
+        [sys.executable, "-c", RACING, str(vault)], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "['.', '.capsula', '.capsula/building', '.gitignore']\n"
+    assert (vault / ".gitignore").read_bytes() == b""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs: root")
+def test_a_vault_that_another_user_puts_in_the_place_of_ours_is_looked_at_again(tmp_path: Path) -> None:
+    vault = tmp_path / "vault"
+    building(vault, "b" * 32).unwrap()
+    vault.rename(tmp_path / "away")
+    (vault / ".capsula/building").mkdir(parents=True)
+    os.chown(vault, STRANGER, -1)
+
+    refused = building(vault, "c" * 32).failure()
+
+    assert (refused.kind, [*(vault / ".capsula/building").iterdir()]) == ("unsafe", [])
 
 
 def test_a_vault_where_nobody_removes_what_is_anothers_is_one(tmp_path: Path) -> None:
