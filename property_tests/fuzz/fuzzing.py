@@ -11,8 +11,8 @@ from typing import NamedTuple
 from property_tests.fuzz.readers import READERS
 from tests.running import environment
 
-SLOWEST = 20
-"""Seconds after which a content makes its reader hang."""
+SLOWEST = 60
+"""Seconds after which a content makes its reader hang; the first has all modules imported, slowly, to be seen into."""
 
 
 class Fuzzed(NamedTuple):
