@@ -40,10 +40,16 @@ class Fault(NamedTuple):
 
 
 def crash_of(bug: Exception, remedy: str) -> Fault:
-    """Return the fault that an exception amounts to which nobody meant to be raised."""
+    """Return the fault that an exception amounts to which nobody meant to be raised.
+
+    One that only says that there is no room left, as for the program around, is nothing to be mended.
+    """
     from traceback import TracebackException  # it tells even an exception whose own methods raise
 
-    return Fault("crashed", f"{type(bug).__name__}: {TracebackException(type(bug), bug, None)}", remedy)
+    message = f"{type(bug).__name__}: {TracebackException(type(bug), bug, None)}"
+    if isinstance(bug, (RecursionError, MemoryError)):
+        return Fault("exhausted", message)
+    return Fault("crashed", message, remedy)
 
 
 def fault_of(error: OSError, subject: str = "") -> Fault:

@@ -170,3 +170,26 @@ def test_a_broken_configuration_is_silent_until_the_call(root: Path) -> None:
     done = run(root, "import capsula\n@capsula.monitor(items=['?'])\ndef call(): ...\n", "-W", "error")
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_recursion_without_end_is_the_programs_and_no_bug_of_ours(root: Path) -> None:
+    program = """
+import sys
+import capsula
+
+@capsula.monitor
+def deeper():
+    deeper()
+
+capsula.collect()  # what is imported is so now, while there is room
+sys.setrecursionlimit(120)
+try:
+    deeper()
+except RecursionError:
+    print("no room left")
+"""
+
+    ended = run(root, program, "-W", "always")
+
+    assert ended.stdout == "no room left\n"
+    assert ("RecursionError" in ended.stderr, "bug" in ended.stderr) == (True, False)
