@@ -129,8 +129,12 @@ def _decoded(_held: Mapping[bytes, bytes]) -> Mapping[str, str]:
 
 
 def _given() -> Mapping[str, str]:
-    """Return the environment that the process was given: in a C locale Python itself adds LC_CTYPE to it."""
+    """Return the environment that the process was given: in a C locale Python itself adds LC_CTYPE to it.
+
+    A variable without a name is left out: Python starts no program with one.
+    """
     environ = dict(os.environ)
+    environ.pop("", None)
     if environ.get("LC_CTYPE") in _COERCED and not _was_given("LC_CTYPE"):
         del environ["LC_CTYPE"]
     return environ

@@ -232,6 +232,12 @@ def test_the_environment_changes_only_as_the_record_says(project: Path) -> None:
     assert without.keys() <= under.keys()
 
 
+def test_a_variable_without_a_name_stops_nothing(project: Path) -> None:
+    ended = behind(("env", "=x", "A=b"), "monitor", "sh", "-c", "echo $A", cwd=project)
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "b\n", "")
+
+
 def test_a_hash_seed_that_is_set_stays(project: Path) -> None:
     done = capsula("monitor", "printenv", "PYTHONHASHSEED", cwd=project, PYTHONHASHSEED="7")
 
