@@ -44,34 +44,16 @@ class Glance(NamedTuple):
     """Whether all of them were seen: there were not too many."""
 
 
-class Look(NamedTuple):
-    """A look at all files below a root that is on its way."""
-
-    top: str
-    """The root, with a slash at its end."""
-    vault: str
-    files: dict[str, State]
-    folders: list[str]
-    """Those that were not looked at yet, each with a slash at its end."""
-
-
 def glance(config: Config) -> Glance:
     """Look at all files below the root, without opening any."""
-    return finished(look(config, 0))
-
-
-def look(config: Config, count: int) -> Look:
-    """Begin to look at all files below the root: at so many, or somewhat more."""
-    begun = Look(os.path.join(config.root, ""), os.fspath(config.vault), {}, [""])  # noqa: PTH118  # with a slash
-    _go_on(begun, count)
-    return begun
-
-
-def finished(begun: Look) -> Glance:
-    """Look at the rest."""
-    _go_on(begun, MOST_FILES)
-    whole = len(begun.files) < MOST_FILES
-    return Glance(begun.files if whole else {}, whole)
+    top, vault = os.path.join(config.root, ""), os.fspath(config.vault)  # noqa: PTH118  # with a slash at its end
+    files: dict[str, State] = {}
+    folders = [""]
+    while folders and len(files) < MOST_FILES:
+        inner = _looked_at(top, folders.pop(), files)
+        folders.extend(folder for folder in inner if top + folder[:-1] != vault)
+    whole = len(files) < MOST_FILES
+    return Glance(files if whole else {}, whole)
 
 
 def collect(config: Config, before: Glance, declared: Collection[Path]) -> Answer:
@@ -164,12 +146,6 @@ def _fitting(sizes: Mapping[str, int], room: int) -> set[str]:
             break
         fitting.add(path)
     return fitting
-
-
-def _go_on(it: Look, count: int) -> None:
-    while it.folders and len(it.files) < count:
-        inner = _looked_at(it.top, it.folders.pop(), it.files)
-        it.folders.extend(folder for folder in inner if it.top + folder[:-1] != it.vault)
 
 
 def _looked_at(top: str, folder: str, files: dict[str, State]) -> list[str]:

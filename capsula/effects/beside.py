@@ -1,41 +1,14 @@
 """Beside: what only looks is done by a child of ours, on another processor, while we do something else."""
 
-import marshal
 import os
 import signal
 from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import suppress
 from threading import active_count
-from typing import BinaryIO, NoReturn, TypeAlias, TypeVar, cast
-
-T = TypeVar("T")
+from typing import BinaryIO, NoReturn, TypeAlias
 
 Serve: TypeAlias = Callable[[Iterator[object]], Iterator[tuple[Hashable, object]]]
 """What an assistant does: it turns what it is told into questions and their answers, in the order of the questions."""
-
-
-@contextmanager
-def beside(work: Callable[[], T]) -> Iterator[Callable[[], T]]:
-    """Begin a work whose answer is a plain value, as ``marshal`` knows them; yields what waits for the answer.
-
-    The child is gone when this is left. Where there can be none, or it does not answer, the work is done when its
-    answer is wanted. Where threads run there is none: a child would find their locks locked for ever.
-    """
-
-    def answered(answers: BinaryIO) -> None:
-        answers.write(marshal.dumps(work()))  # type: ignore[arg-type]  # no type tells what is plain all through
-
-    child = _forked(answered)
-    if child is None:
-        yield work
-        return
-    pid, outlet = child
-    try:
-        yield partial(_answer, outlet, work)
-    finally:
-        os.close(outlet)
-        _forgotten(pid)
 
 
 class Assistant:
@@ -163,15 +136,6 @@ def _work(work: Callable[[BinaryIO], None], entrance: int) -> NoReturn:
             work(answers)
     finally:
         os._exit(0)
-
-
-def _answer(outlet: int, work: Callable[[], T]) -> T:
-    with open(outlet, "rb", closefd=False) as stream:
-        answer = stream.read()
-    try:
-        return cast("T", marshal.loads(answer))  # noqa: S302  # of a child of ours
-    except (EOFError, ValueError, TypeError):  # it was cut off
-        return work()
 
 
 def _forgotten(pid: int) -> None:

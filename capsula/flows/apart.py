@@ -28,14 +28,20 @@ class Apart:
 
     def __init__(self) -> None:
         self._assistant = assistant(_served)
+        self._is_begun = False
 
-    def reader(self, config: Config) -> Reader:
-        """Return what reads each thing once under this config; it begins with what will be wanted."""
+    def begin(self, config: Config) -> None:
+        """Begin with what will be wanted under this config."""
         from capsula.facets import OF_REPOSITORIES, chosen
 
-        if self._assistant:
+        if self._assistant and not self._is_begun:
+            self._is_begun = True
             self._assistant.tell(config)
             self._assistant.ask(*((FACET, name) for name in chosen(config) if name in OF_REPOSITORIES))
+
+    def reader(self, config: Config) -> Reader:
+        """Return what reads each thing once under this config, which was begun with, or is now."""
+        self.begin(config)
         known = once()
 
         def reader(key: Hashable, read: Callable[[], R], /) -> R:

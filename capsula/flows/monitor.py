@@ -2,10 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import partial
 from os import SEEK_END
 from pathlib import Path
 from time import perf_counter
@@ -13,14 +11,13 @@ from typing import NamedTuple, TypeAlias, TypeVar
 
 from returns.result import Failure, Result, Success
 
-from capsula.collectors.outputs import Glance, Look, State, finished, glance, look
+from capsula.collectors.outputs import Glance, glance
 from capsula.core.clock import stamp
 from capsula.core.config import Config, Surroundings
 from capsula.core.fault import Fault, Json, crash_of, fault_of
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.report import Report, silent
 from capsula.core.run import Command, Logged, Outcome
-from capsula.effects.beside import beside
 from capsula.effects.process import run
 from capsula.effects.signals import undisturbed
 from capsula.effects.surroundings import stream_kind, umask
@@ -43,9 +40,6 @@ _READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 REFUSED = 125
 """Exit status of a command that was not run."""
 INTERRUPTED = 128 + signal.SIGINT
-
-_FEW = 2000
-"""Files that are looked at sooner than a child of ours is started."""
 
 
 class Origin(NamedTuple):
@@ -85,8 +79,7 @@ def monitor(  # noqa: PLR0913  # a run, how it is looked at, and who is told
     ``origin`` is the capsule whose run this one repeats; ``apart`` reads the repositories, and is gone before the run.
     """
     begun = perf_counter()
-    look_around = partial(_context, config, report=report, apart=apart)
-    opening = _unharmed(lambda: _begun(config, items, origin, look_around, strict=strict))
+    opening = _unharmed(lambda: _begun(config, items, origin, _Sight(report, apart), strict=strict))
     if apart:
         apart.close()
     if not isinstance(opening, Success):
@@ -118,6 +111,22 @@ def unrecorded(surroundings: Surroundings, faults: tuple[Fault, ...], *, strict:
     return Monitored(run(command, None, None), None, faults)
 
 
+class _Sight(NamedTuple):
+    """How it is looked around before the start."""
+
+    report: Report
+    apart: Apart | None
+
+    def begin(self, config: Config) -> None:
+        """Have begun what takes longest."""
+        if self.apart:
+            self.apart.begin(config)
+
+    def context(self, config: Config) -> Fragment:
+        """Return the context, once the pre-capture commands are through."""
+        return joined(prepared(config, self.report), looked(config, self.report, apart=self.apart))
+
+
 class _Start(NamedTuple):
     """A command that is about to be run, in its capsule."""
 
@@ -145,55 +154,41 @@ def _over(capsule: Capsule, record: Callable[[], Result[Capsule, _Faults]]) -> C
 
 
 def _begun(
-    config: Config,
-    items: tuple[str, ...],
-    origin: Origin | None,
-    look_around: Callable[[Mapping[str, str]], Fragment],
-    *,
-    strict: bool,
+    config: Config, items: tuple[str, ...], origin: Origin | None, sight: _Sight, *, strict: bool
 ) -> Result[_Start, _Faults]:
-    surroundings = config.surroundings
+    surroundings, settings = config.surroundings, config.settings
     top = header(config, "full", surroundings.environ.get(ID))
     plan = Run(config, items, top._replace(reproduces=origin.id if origin else None))
     changes = environment_changes(config, origin.hash_seed if origin else None)
-    with _looking(config) as seen:
-        context = look_around(changes) if config.settings.monitor.capture else None
-        before = {
-            "args": fact(list(surroundings.argv)),
-            "command": fact(_command(config)),
-            "items": fact(list(items)),
-            KEEP_OUTPUT: fact(config.settings.monitor.keep_output),
-            "environment_changes": fact(changes_recorded(changes)),
-        }
-        known = context.faults if context else ()
-        if strict and known:
-            return Failure(known)
+    seen = _as_the_command_will(config, changes)
+    since: Glance | None = None
+    if settings.monitor.find_outputs and _is_settled(config):
+        sight.begin(seen)
+        since = glance(config)
+    context = sight.context(seen) if settings.monitor.capture else None
+    before = {
+        "args": fact(list(surroundings.argv)),
+        "command": fact(_command(config)),
+        "items": fact(list(items)),
+        KEEP_OUTPUT: fact(settings.monitor.keep_output),
+        "environment_changes": fact(changes_recorded(changes)),
+    }
+    known = context.faults if context else ()
+    if strict and known:
+        return Failure(known)
 
-        def start(capsule: Capsule) -> _Start:
-            environ = {**surroundings.environ, **changes, **_told(capsule, origin)}
-            return _Start(plan, capsule, Command(surroundings.argv, surroundings.standing, environ), seen())
+    def start(capsule: Capsule) -> _Start:
+        environ = {**surroundings.environ, **changes, **_told(capsule, origin)}
+        command = Command(surroundings.argv, surroundings.standing, environ)
+        return _Start(plan, capsule, command, since or (glance(config) if settings.monitor.find_outputs else None))
 
-        return opened(plan, before, context).map(start).alt(lambda fault: (fault, *known))
+    return opened(plan, before, context).map(start).alt(lambda fault: (fault, *known))
 
 
-@contextmanager
-def _looking(config: Config) -> Iterator[Callable[[], Glance | None]]:
-    """Begin to look at the files below the root, beside all else that is looked at, where they are many."""
+def _is_settled(config: Config) -> bool:
+    """Tell whether nothing of ours will change a file below the root before the command starts."""
     capture = config.settings.capture
-    if not config.settings.monitor.find_outputs:
-        yield lambda: None
-    elif capture.pre_capture_commands or any(wish.move for wish in capture.files.values()):
-        yield partial(glance, config)  # when these are through
-    elif (begun := look(config, _FEW)).folders:
-        with beside(partial(_plain, begun)) as answer:
-            yield lambda: Glance(*answer())
-    else:
-        yield partial(finished, begun)
-
-
-def _plain(begun: Look) -> tuple[Mapping[str, State], bool]:
-    seen = finished(begun)
-    return seen.files, seen.whole
+    return not (capture.pre_capture_commands or any(wish.move for wish in capture.files.values()))
 
 
 def _closed(config: Config, start: _Start, outcome: Outcome) -> Result[Capsule, _Faults]:
@@ -202,12 +197,11 @@ def _closed(config: Config, start: _Start, outcome: Outcome) -> Result[Capsule, 
     return ended(start.plan, _logged(start.capsule, outcome), ending).alt(_alone)
 
 
-def _context(config: Config, changes: Mapping[str, str], *, report: Report, apart: Apart | None) -> Fragment:
-    """Return the context; the interpreter of the command is the one that the command will find."""
+def _as_the_command_will(config: Config, changes: Mapping[str, str]) -> Config:
+    """Return the config of what the command will find: its interpreter, too."""
     path = {name: value for name, value in changes.items() if name == "PATH"}
     environ = {**config.surroundings.environ, **path}
-    seen = config._replace(surroundings=config.surroundings._replace(environ=environ))
-    return joined(prepared(config, report), looked(seen, report, apart=apart))
+    return config._replace(surroundings=config.surroundings._replace(environ=environ))
 
 
 def _told(capsule: Capsule, origin: Origin | None) -> dict[str, str]:
