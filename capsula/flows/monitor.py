@@ -161,10 +161,11 @@ def _begun(
     plan = Run(config, items, top._replace(reproduces=origin.id if origin else None))
     changes = environment_changes(config, origin.hash_seed if origin else None)
     seen = _as_the_command_will(config, changes)
-    since: Glance | None = None
-    if settings.monitor.find_outputs and _is_settled(config):
-        sight.begin(seen)
-        since = glance(config)
+    since = None
+    if _is_settled(config):
+        if settings.monitor.capture:
+            sight.begin(seen)
+        since = _glance(config)
     context = sight.context(seen) if settings.monitor.capture else None
     before = {
         "args": fact(list(surroundings.argv)),
@@ -180,9 +181,13 @@ def _begun(
     def start(capsule: Capsule) -> _Start:
         environ = {**surroundings.environ, **changes, **_told(capsule, origin)}
         command = Command(surroundings.argv, surroundings.standing, environ)
-        return _Start(plan, capsule, command, since or (glance(config) if settings.monitor.find_outputs else None))
+        return _Start(plan, capsule, command, since or _glance(config))
 
     return opened(plan, before, context).map(start).alt(lambda fault: (fault, *known))
+
+
+def _glance(config: Config) -> Glance | None:
+    return glance(config) if config.settings.monitor.find_outputs else None
 
 
 def _is_settled(config: Config) -> bool:
