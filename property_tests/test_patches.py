@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeAlias
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.repositories import captured, commit, fact, git, given_back, patches, tracked
@@ -30,6 +30,7 @@ Operation: TypeAlias = tuple[str, str, str, bytes]
     st.booleans(),
     st.lists(st.tuples(st.sampled_from(OPERATIONS), NAMES, NAMES, CONTENTS), max_size=12),
 )
+@example({"d/a": b""}, True, [("link", "d", "d", b"")])
 def test_patches_give_back_every_tracked_file_and_no_deleted_one(
     files: dict[str, bytes], born: bool, operations: list[Operation]
 ) -> None:

@@ -4,6 +4,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable
+from errno import ELOOP
 from pathlib import Path
 
 import pygit2
@@ -159,7 +160,8 @@ def _obstacle(path: bytes) -> Fault | None:
             tried(path)
     except OSError as error:
         fault = fault_of(error, os.fsdecode(path))
-        return None if fault.kind == "missing" else fault
+        is_gone = fault.kind == "missing" or error.errno == ELOOP  # a link stands where its folder was
+        return None if is_gone else fault
     return None
 
 
