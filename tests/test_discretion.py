@@ -63,7 +63,7 @@ said = Path("said").read_text()
 def login(user, password, said, *more, secret=""):
     capsula.record("said", said)
     capsula.record("password", password)
-    return {"said": said, "token": secret}
+    return {"said": said, "token": str(secret)}
 
 @capsula.monitor
 def fail(said):
@@ -71,6 +71,7 @@ def fail(said):
 
 login("me", "canary-by-position", said, said, secret="canary-by-name")
 login("me", said=said, password="canary-by-name")
+login("me", said=said, password=["canary-by-name"], secret={"of": "canary-by-name"})
 try:
     fail(said)
 except ValueError:
@@ -80,7 +81,7 @@ except ValueError:
 
     ended = subprocess.run([sys.executable, "-P", "program.py"], cwd=tmp_path, capture_output=True, check=False)
 
-    assert (ended.returncode, len(capsules(tmp_path))) == (0, 3), ended.stderr
+    assert (ended.returncode, len(capsules(tmp_path))) == (0, 4), ended.stderr
     assert leaked(held(tmp_path), ended.stderr) == set()
     assert b"canary-by" not in held(tmp_path)
 

@@ -141,18 +141,21 @@ def _before(call: Call, config: Config) -> dict[str, Answer]:
         "function_name": fact(call.name),
         "qualified_name": fact(call.qualified_name),
         "args": _value(call.args).map(lambda fragment: _discreet(fragment, call.parameters, config)),
-        "kwargs": _value(dict(call.kwargs)),
+        "kwargs": _value(dict(call.kwargs)).map(lambda fragment: _discreet(fragment, [*call.kwargs], config)),
         "command": fact({**started, "directory": directory} if started else None),
     }
 
 
-def _discreet(args: Fragment, parameters: Sequence[str], config: Config) -> Fragment:
-    """Return the arguments without those that are secrets by the names of their parameters."""
-    if not isinstance(args.facts, list) or not any(map(names_secret, parameters)):
-        return args
+def _discreet(arguments: Fragment, names: Sequence[str], config: Config) -> Fragment:
+    """Return the arguments without those that are secrets by the names of their parameters, and all that they hold."""
+    told = arguments.facts
+    if not isinstance(told, (list, dict)) or not any(map(names_secret, names)):
+        return arguments
     redaction = Redaction(config.settings.discretion, key(config.vault).value_or(None))
-    named = [redaction.named(value, name) for value, name in zip(args.facts, parameters, strict=False)]
-    return args._replace(facts=[*named, *args.facts[len(named) :]])
+    if isinstance(told, dict):
+        return arguments._replace(facts={name: redaction.named(value, name) for name, value in told.items()})
+    named = [redaction.named(value, name) for value, name in zip(told, names, strict=False)]
+    return arguments._replace(facts=[*named, *told[len(named) :]])
 
 
 def _value(value: object) -> Answer:
