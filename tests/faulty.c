@@ -24,8 +24,8 @@ static int known, failure, is_sticky, journal;
 static long at, count;
 static pid_t armed;
 
-/* Watch the directories, one a line: let the operation number `from` (none for 0) fail with `error`, or kill for 0; tell
-   all of them to the file `told`. */
+/* Watch the directories, one a line: let the operation number `from` (none for 0) fail with `error`, or kill for 0, or
+   interrupt for EINTR, and do it; tell all of them to the file `told`. */
 void arm(const char *below, int error, int sticky, long from, int told) {
     const char *end;
     for (known = 0; *below && known < 8; below = *end ? end + 1 : end) {
@@ -86,6 +86,7 @@ static int fails(const char *operation, int folder, const char *path, int kind) 
     syscall(SYS_write, journal, line, strlen(line));
     if (!hit) return 0;
     if (!failure) syscall(SYS_kill, armed, SIGKILL);
+    if (failure == EINTR) return syscall(SYS_kill, armed, SIGINT), 0;
     errno = failure;
     return 1;
 }

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from errno import EINTR
 from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,8 @@ from tests.running import environment
 
 KILL = 0
 """Stands for an error: the process dies of SIGKILL at the operation."""
+INTERRUPT = EINTR
+"""Stands for one, too: it gets SIGINT at the operation, which is done."""
 
 # Each run is a fork of one process that has imported all that a run needs: a fresh interpreter takes ten times as long.
 _DRIVER = """

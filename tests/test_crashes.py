@@ -16,7 +16,7 @@ from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from random import Random
-from signal import SIGKILL
+from signal import SIGINT, SIGKILL
 from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Any
@@ -26,8 +26,8 @@ import pytest
 from attrs import frozen
 
 from capsula.effects.manifest import integrity
-from tests.faulty import KILL, Ended, Faulty, faulty
-from tests.running import PLAIN, capsula, capsules, document, environment
+from tests.faulty import INTERRUPT, KILL, Ended, Faulty, faulty
+from tests.running import PLAIN, capsula, capsules, document, environment, faults
 
 pytestmark = pytest.mark.slow
 
@@ -52,6 +52,11 @@ FAULTS = {
     "an error of the disk": (errno.EIO, False),
     "a refusal": (errno.EACCES, False),
 }
+INTERRUPTED = {
+    "capture": {(-SIGINT,), (-SIGINT, "captured")},
+    "monitor": {(-SIGINT,), (-SIGINT, "lost"), (3, "failed")},
+}
+"""How that may end, and what is in the vault then."""
 TAKEN_SPACE = {errno.ENOSPC, errno.EDQUOT}
 """With these, what was begun can still be removed."""
 SAMPLE = 11
@@ -155,6 +160,24 @@ def test_nothing_is_lost_or_feigned_wherever_it_fails(verb: str, is_near: bool, 
         shutil.rmtree(place.vault, ignore_errors=True)
 
     assert tried >= 20 // step
+
+
+@pytest.mark.parametrize("verb", WORDS)
+def test_an_interrupt_leaves_nothing_half_built_and_ends_us_before_the_command_alone(verb: str, stage: Stage) -> None:
+    step = 1 if "EVERY_OPERATION" in os.environ else SAMPLE
+
+    for at in range(2, 1000, step):
+        place = stage.place(str(at), verb)
+        ended = stage.runner.run(WORDS[verb], place.root, place.watched, error=INTERRUPT, at=at)
+        if not ended.was_hit:
+            break
+        states = listed(place, stage.runner)
+        assert (ended.status, *states.values()) in INTERRUPTED[verb]
+        assert (any(place.half_built), is_safe(verb, place, ended.status == -SIGINT)) == (False, True), (at, ended)
+        assert [it for capsule in place.capsules for it in flaws(capsule, states[capsule.name])] == []
+        assert "Traceback" not in ended.stderr
+        shutil.rmtree(place.root)
+        shutil.rmtree(place.vault, ignore_errors=True)
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -269,6 +292,20 @@ def test_a_command_is_refused_where_not_even_that_can_be_recorded(stage: Stage) 
     assert f"the end of the run could not be recorded in {capsule}: Input/output error" in lost
     assert refused == "capsula: the command was not run, as --strict asks"
     assert listed(place, stage.runner)[capsule.name] == "lost"
+
+
+def test_a_log_whose_end_the_disk_refuses_when_it_is_closed_is_told(stage: Stage) -> None:
+    place = stage.place("root", "monitor")
+    at = last(WORDS["monitor"], r"close {vault}/[^./]+/\w+\.log", place, stage.runner)
+
+    ended = stage.runner.run(WORDS["monitor"], place.root, place.watched, error=errno.EIO, at=at)
+
+    capsule = place.capsules[-1]
+    (hit,) = (Path(line).stem for line in ended.operations if line.startswith("!close"))
+    assert (ended.status, ended.stdout) == (3, b"out\n")
+    assert f"{hit}: the log may be cut off: Input/output error" in ended.stderr
+    assert faults(document(capsule, "post-run-info.json")) == [(("logs", hit), "failed")]
+    assert integrity(capsule) == ()
 
 
 def last(words: Sequence[str], pattern: str, place: Place, runner: Faulty) -> int:

@@ -104,14 +104,14 @@ def _drawn(vault: Path) -> None:
     drawn = os.urandom(LENGTH)
     aside = workplace(vault, os.urandom(16).hex())
     folders(aside.parent)
-    written(aside, (drawn,))
     try:
+        written(aside, (drawn,))
         synchronised(aside)  # a key that is cut off would be in the way of every capsule to come
         with suppress(FileExistsError):  # another process was faster
             _linked(aside, _file(vault), drawn)
         synchronised(vault / OWN)
     finally:
-        aside.unlink()
+        aside.unlink(missing_ok=True)
 
 
 def _linked(aside: Path, file: Path, drawn: bytes) -> None:

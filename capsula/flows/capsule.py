@@ -19,7 +19,7 @@ from capsula.effects.files import all_synchronised, put, replaced
 from capsula.effects.key import key, known_key
 from capsula.effects.manifest import Signer, signed
 from capsula.effects.perform import performed
-from capsula.effects.vault import OWN, building, discarded, lasting, ours, published
+from capsula.effects.vault import OWN, building, discarded, lasting, ours, published, workplace
 
 MOST_REDACTIONS = 100
 """Places that a header names of those where something was redacted."""
@@ -65,8 +65,12 @@ class Capsule(NamedTuple):
 
 def built(config: Config, drafts: Sequence[Draft]) -> Result[Capsule, Fault]:
     """Perform what the drafts want, and put the capsule in its place in the vault."""
-    header = drafts[0].header
-    return building(config.vault, header.id).bind(lambda aside: _built(aside, config, drafts))
+    identity = drafts[0].header.id
+    try:
+        return building(config.vault, identity).bind(lambda aside: _built(aside, config, drafts))
+    except BaseException:  # an interrupt may come at any moment
+        discarded(workplace(config.vault, identity))
+        raise
 
 
 def reopened(config: Config, directory: Path, header: Header, held: Iterable[str]) -> Capsule:
@@ -117,9 +121,6 @@ def _built(aside: Path, config: Config, drafts: Sequence[Draft]) -> Result[Capsu
     except OSError as error:
         discarded(aside)
         return Failure(fault_of(error, f"no capsule could be written in {vault}"))
-    except BaseException:
-        discarded(aside)
-        raise
     place = published(aside, vault, config.settings.capsule_template, header.taken, header.durability)
     if not isinstance(place, Success):
         discarded(aside)
