@@ -267,8 +267,6 @@ def _text(log: Path, logged: Logged | None, limit: int) -> Answer:
             left_out = max(stream.seek(0, SEEK_END) - limit, 0)
             stream.seek(left_out)
             text = stream.read(limit).decode("utf-8", "backslashreplace")
-    except FileNotFoundError:
-        return fact("")
     except OSError as error:
         return Failure(fault_of(error, log.name))
     mark = f"[the first {left_out} bytes are only in {log.name}]\n" if left_out else ""

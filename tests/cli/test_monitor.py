@@ -375,7 +375,7 @@ def test_a_record_without_end_can_be_broken_off(project: Path) -> None:
     assert not (only_capsule(project) / "post-run-info.json").exists()
 
 
-@pytest.mark.parametrize("other", ["mkfifo", "mkdir", "ln -s /dev/zero"])
+@pytest.mark.parametrize("other", ["mkfifo", "mkdir", "ln -s /dev/zero", "true"])
 def test_a_log_that_the_command_replaces_is_lost_and_never_waited_for(project: Path, other: str) -> None:
     log = '"$CAPSULA_CAPSULE_DIR/stdout.log"'
 
