@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, chdir, contextmanager, nullcontext, suppress
 from datetime import datetime
-from errno import EAGAIN, ENOENT, ENOEXEC, ENOMEM, ENOTDIR
+from errno import EAGAIN, ENOENT, ENOEXEC, ENOMEM
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
@@ -197,7 +197,7 @@ def _refusal(error: OSError, argv0: str) -> Fault:
     """Return why a command that is there could not be started."""
     if error.errno in {EAGAIN, ENOMEM}:
         return fault_of(error, argv0)
-    if error.errno in {ENOENT, ENOTDIR}:
+    if error.errno == ENOENT:
         return Fault("not found", f"{argv0}: its interpreter was not found", "look at its first line")
     return Fault("not executable", f"{argv0}: {error.strerror}")
 
