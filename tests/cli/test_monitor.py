@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -453,6 +454,39 @@ def test_a_facet_that_fails_does_not_stop_the_command(project: Path) -> None:
     assert "UNSET_VARIABLE" in done.stderr
 
 
+def test_a_fault_is_not_told_to_who_wants_it_quiet(project: Path) -> None:
+    configure(project, 'environment-variables = ["UNSET_VARIABLE"]\n')
+
+    done = capsula("--quiet", "monitor", "sh", "-c", "exit 5", cwd=project)
+
+    assert (done.returncode, done.stderr) == (5, "")
+    assert faults(document(only_capsule(project), "context.json")) != []
+
+
+def test_where_nothing_tells_who_was_sent_a_signal_it_is_passed_on(project: Path) -> None:
+    hidden = 'mount --bind /dev/null /bin/sh && mount -t tmpfs tmpfs /proc || exit 99; exec "$@"'
+    listener = "import os, signal, time; signal.signal(signal.SIGUSR2, lambda *_: os._exit(7)); print(flush=True)"
+    listening = f"{listener}\nfor _ in range(200): time.sleep(0.05)"
+    command = [sys.executable, "-P", "-m", "capsula", "monitor", sys.executable, "-c", listening]
+
+    with subprocess.Popen(
+        ["unshare", "-m", "bash", "-c", hidden, "bash", *command],
+        cwd=project,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        is_ready = process.stdout.read(1) == b"\n"
+        process.send_signal(signal.SIGUSR2)
+        _, told = process.communicate(timeout=PATIENCE)
+
+    if not is_ready and (b"unshare:" in told or process.returncode == 99):
+        pytest.skip("needs: root")
+    assert (process.returncode, told) == (7, b"")
+
+
 def test_a_facet_that_fails_stops_the_command_under_strict_alone(project: Path) -> None:
     configure(project, 'environment-variables = ["UNSET_VARIABLE"]\n')
 
@@ -465,6 +499,7 @@ def test_trouble_after_the_start_never_changes_the_status_even_under_strict(proj
     done = capsula("monitor", "--strict", "sh", "-c", "rm -rf vault; echo out; exit 5", cwd=project)
 
     assert (done.stdout, done.returncode) == ("out\n", 5)
+    assert ("not all is recorded" in done.stderr, "capsula show" in done.stderr) == (True, False)
     assert done.stderr.count("\n") == 1
 
 
@@ -511,6 +546,7 @@ def test_the_account_of_a_run_is_written_where_it_is_wanted(project: Path) -> No
     account = json.loads((project / "account.json").read_text())
     assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
     assert (account["exit_code"], account["capsule"]["directory"], account["faults"]) == (3, str(capsule), [])
+    assert stat.S_IMODE((project / "account.json").stat().st_mode) == 0o600
 
 
 def test_without_any_configuration_the_first_run_works(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """A command that is run by us ends, starts and hears signals as if it were run bare."""
 
+import fcntl
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -13,7 +15,19 @@ from returns.result import Failure, Success
 
 from capsula.core.fault import Fault
 from capsula.effects.process import resolved
-from tests.effects.wrapping import PATIENCE, Terminal, Wrapper, read_until
+from tests.effects.wrapping import (
+    ELSEWHERE,
+    PATIENCE,
+    Terminal,
+    Wrapper,
+    children,
+    pending,
+    powerless,
+    read_until,
+    waiting,
+)
+
+SOME = 128 * 1024
 
 LISTENER = """
 import select, signal, sys
@@ -39,8 +53,6 @@ while True:
 SHELL = ("bash", "--norc", "--noediting", "-i")
 
 SIGNALS = [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
-ELSEWHERE = "import signal; del signal.sigtimedwait"
-"""What makes a platform one that does not tell who sent a signal."""
 
 
 @pytest.fixture
@@ -160,6 +172,18 @@ def test_a_name_that_is_nowhere_is_told_from_one_that_is_no_program(tmp_path: Pa
     assert empty.failure().kind == "not found"
 
 
+def test_a_program_that_is_hidden_from_us_ends_as_in_a_shell(wrapper: Wrapper, tmp_path: Path) -> None:
+    _program(_made(tmp_path / "hidden") / "program", "")
+    (tmp_path / "hidden").chmod(0)
+
+    bare = subprocess.run(
+        [*powerless(), "bash", "-c", "hidden/program"], cwd=tmp_path, stderr=subprocess.DEVNULL, check=False
+    )
+    ended = subprocess.run([*powerless(), *wrapper.argv("hidden/program")], cwd=tmp_path, check=False)
+
+    assert (ended.returncode, wrapper.faults) == (bare.returncode, [["not executable"]]) == (126, [["not executable"]])
+
+
 def test_standard_input_is_the_callers(wrapper: Wrapper) -> None:
     ended = wrapper.run("sh", "-c", "read first; echo $first; cat", input=b"one\ntwo\n\xff\0three")
 
@@ -259,20 +283,46 @@ def test_the_command_is_in_our_group_and_session(wrapper: Wrapper) -> None:
     assert ended.stdout == b"True True\n"
 
 
-def test_we_are_left_as_we_were(wrapper: Wrapper) -> None:
-    state = (
-        "(sorted(os.listdir('/proc/self/fd')), signal.pthread_sigmask(signal.SIG_BLOCK, ()), threading.active_count())"
-    )
-    observed = Wrapper(
-        wrapper.directory,
-        before=f"import signal, threading; then = {state}",
-        after=f"now = {state}; assert now == then, (then, now)\n"
-        "assert Path('/proc/self/task', str(os.getpid()), 'children').read_text() == ''",
-    )
+@pytest.mark.parametrize("platform", ["", ELSEWHERE])
+def test_we_are_left_as_we_were(wrapper: Wrapper, platform: str) -> None:
+    observed = Wrapper(wrapper.directory, before=platform).observed
 
-    ended = observed.run("true")
+    apart = observed.run("true")
+    together = observed.run("head", "-c", "1000000", "/dev/zero", stderr=subprocess.STDOUT)
+    terminal = Terminal.of(observed.argv("echo", "out"))
 
-    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert (apart.returncode, apart.stderr) == (0, b"")
+    assert (together.returncode, together.stdout) == (0, bytes(1_000_000))
+    assert (terminal.shown_until(b"out\r\n"), terminal.ended()) == (b"out\r\n", 0)
+
+
+@pytest.mark.parametrize("most", [5, 7, 11, 13])
+def test_few_descriptors_cost_the_record_and_none_of_them_is_kept(wrapper: Wrapper, most: int) -> None:
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_NOFILE, ({most}, {most}))"
+    limited = Wrapper(wrapper.directory, before=limit).observed
+
+    ended = limited.run("sh", "-c", "echo out; exit 3")
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, b"out\n", b"")
+    assert limited.faults[-1] == ["stderr", "failed"]
+
+
+def test_where_no_thread_can_be_started_the_streams_are_left_alone(wrapper: Wrapper) -> None:
+    narrow = Wrapper(wrapper.directory, before=_room_for_threads(0)).observed
+
+    ended = narrow.run("sh", "-c", "echo out; exit 3")
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, b"out\n", b"")
+    assert narrow.faults == [["stdout", "failed"], ["stderr", "failed"]]
+
+
+def test_a_log_is_hashed_where_no_third_thread_can_be_started(wrapper: Wrapper) -> None:
+    narrow = Wrapper(wrapper.directory, before=_room_for_threads(2))
+
+    ended = narrow.run("head", "-c", "1000000", "/dev/zero")
+
+    assert (ended.returncode, narrow.faults) == (0, [])
+    assert narrow.outcome["sums"][0] == [1_000_000, sha256(bytes(1_000_000)).hexdigest()]
 
 
 @pytest.mark.parametrize(
@@ -302,10 +352,11 @@ def test_an_alarm_that_the_caller_set_is_the_commands(wrapper: Wrapper) -> None:
     assert (ended.returncode, alarmed.ending) == (-signal.SIGALRM, (128 + signal.SIGALRM, signal.SIGALRM))
 
 
-def test_a_signal_that_the_kernel_sent_to_us_is_ours(wrapper: Wrapper) -> None:
+@pytest.mark.parametrize("group", ["", "import os; os.setpgid(0, 0)"])
+def test_a_signal_that_the_kernel_sent_to_us_is_ours(wrapper: Wrapper, group: str) -> None:
     ours = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGVTALRM})\n"
     ours += "signal.setitimer(signal.ITIMER_VIRTUAL, 0.001)\nwhile not signal.sigpending(): pass"
-    process = Wrapper(wrapper.directory, before=ours).start(sys.executable, "-c", LISTENER, "26,12")
+    process = Wrapper(wrapper.directory, before=ours).start(sys.executable, "-c", group + LISTENER, "26,12")
     read_until(_stdout(process), b"ready\n")
 
     process.send_signal(signal.SIGUSR2)  # read after the other
@@ -377,6 +428,60 @@ def test_a_command_that_is_stopped_alone_is_waited_for(wrapper: Wrapper) -> None
     os.kill(pid, signal.SIGSTOP)
     _await(lambda: ") T " in Path(f"/proc/{pid}/stat").read_text())
     os.kill(pid, signal.SIGCONT)
+
+    assert (_finished(process), wrapper.ending) == (7, (7, None))
+
+
+def test_a_command_that_stops_itself_when_it_is_asked_to_stops_us_though_we_hear_of_both_at_once(
+    wrapper: Wrapper,
+) -> None:
+    script = "trap '' USR1; (kill -USR1 $PPID; kill -TSTP $PPID; kill -STOP $$); exit 7"  # the first keeps us busy
+    session = '"$@"; echo stopped; fg; echo ended $?'
+    terminal = Terminal.of(["bash", "--norc", "-m", "-c", session, "bash", *wrapper.argv("sh", "-c", script)])
+
+    shown = terminal.shown_until(b"ended 7")
+
+    assert b"\r\nstopped\r\n" in shown
+    assert (terminal.ended(), wrapper.ending) == (0, (7, None))
+
+
+def test_what_was_written_is_shown_before_we_stop(wrapper: Wrapper) -> None:
+    outlet, entrance = os.pipe()
+    fcntl.fcntl(entrance, fcntl.F_SETPIPE_SZ, 2 * SOME)
+    script = f"head -c {SOME} /dev/zero; kill -TSTP $$; exit 7"
+    process = wrapper.start("sh", "-c", script, stdout=entrance, process_group=0)
+    os.close(entrance)
+
+    _await(lambda: ") T " in Path(f"/proc/{process.pid}/stat").read_text())
+    shown = waiting(outlet)
+    process.send_signal(signal.SIGCONT)
+
+    assert (_finished(process), shown) == (7, SOME)
+    os.close(outlet)
+
+
+def test_who_has_been_stopped_once_still_leaves_it_to_the_command(wrapper: Wrapper) -> None:
+    script = f"import os, signal; os.kill(os.getpid(), signal.SIGTSTP)\n{LISTENER}"
+    process = wrapper.start(sys.executable, "-c", script, "20", process_group=0)
+    _await(lambda: ") T " in Path(f"/proc/{process.pid}/stat").read_text())
+    process.send_signal(signal.SIGCONT)
+    read_until(_stdout(process), b"ready\n")
+
+    process.send_signal(signal.SIGTSTP)
+    read_until(_stdout(process), b"got 20\n")
+
+    assert (_finished(process), wrapper.logs[0]) == (7, b"ready\ngot 20\n")
+
+
+def test_a_command_that_is_another_users_now_is_not_told(wrapper: Wrapper) -> None:
+    if os.geteuid():
+        pytest.skip("needs: root")
+    command = wrapper.argv("setpriv", "--reuid=65534", "sh", "-c", "echo ready; read go; exit 7")
+    process = subprocess.Popen([*powerless("setuid"), *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    read_until(_stdout(process), b"ready\n")
+
+    process.send_signal(signal.SIGUSR2)
+    _await(lambda: not pending(process.pid))
 
     assert (_finished(process), wrapper.ending) == (7, (7, None))
 
@@ -455,11 +560,21 @@ def test_a_command_in_a_group_of_its_own_gets_what_ours_got(wrapper: Wrapper) ->
 def test_once_the_command_has_ended_control_z_stops_us(wrapper: Wrapper, tmp_path: Path) -> None:
     writing = ("sh", "-c", f"head -c 500000 /dev/zero; : > '{tmp_path}/over'; exit 7")
     process = wrapper.start(*writing, process_group=0)  # which waits until somebody takes the output
-    _await(lambda: (tmp_path / "over").exists() and len(_children(process.pid)) == 1)
+    _await(lambda: (tmp_path / "over").exists() and len(children(process.pid)) == 1)
 
     process.send_signal(signal.SIGTSTP)
     _await(lambda: ") T " in Path(f"/proc/{process.pid}/stat").read_text())
     process.send_signal(signal.SIGCONT)
+
+    assert (_finished(process), wrapper.logs[0]) == (7, bytes(500_000))
+
+
+def test_control_z_that_is_blocked_for_us_does_not_stop_us_then_either(wrapper: Wrapper, tmp_path: Path) -> None:
+    blocked = Wrapper(wrapper.directory, before="import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {20})")
+    process = blocked.start("sh", "-c", f"head -c 500000 /dev/zero; : > '{tmp_path}/over'; exit 7", process_group=0)
+    _await(lambda: (tmp_path / "over").exists() and len(children(process.pid)) == 1)
+
+    process.send_signal(signal.SIGTSTP)
 
     assert (_finished(process), wrapper.logs[0]) == (7, bytes(500_000))
 
@@ -482,7 +597,7 @@ def test_a_run_outside_the_main_thread_is_a_run(wrapper: Wrapper) -> None:
 def test_our_sudden_death_leaves_no_helper_behind(wrapper: Wrapper) -> None:
     process = wrapper.start("sh", "-c", "echo ready; read go")
     read_until(_stdout(process), b"ready\n")
-    family = _children(process.pid)
+    family = children(process.pid)
 
     process.kill()
     process.wait(PATIENCE)
@@ -492,6 +607,17 @@ def test_our_sudden_death_leaves_no_helper_behind(wrapper: Wrapper) -> None:
     _await(lambda: not any(Path(f"/proc/{pid}/fd/0").exists() for pid in family))
     assert len(family) == 2
     _stdout_closed(process)
+
+
+def _room_for_threads(number: int) -> str:
+    """Return what lets so many threads be started and no more: each reserves much for its stack."""
+    return f"""
+import resource, threading
+taken = int(Path("/proc/self/status").read_text().partition("VmSize:")[2].split()[0]) * 1024
+most = taken + ({number} * 4 + 2) * 2 ** 28
+resource.setrlimit(resource.RLIMIT_AS, (most, most))
+threading.stack_size(2 ** 30)
+"""
 
 
 def _made(directory: Path) -> Path:
@@ -515,12 +641,8 @@ def _dumps_core(argv: Sequence[str], directory: Path) -> bool:
     return os.WCOREDUMP(os.waitpid(pid, 0)[1])
 
 
-def _children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def _states_of_children(pid: int) -> bytes:
-    return b"".join(Path(f"/proc/{child}/stat").read_bytes() for child in _children(pid))
+    return b"".join(Path(f"/proc/{child}/stat").read_bytes() for child in children(pid))
 
 
 def _masks(status: bytes) -> list[int]:

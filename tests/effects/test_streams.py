@@ -10,14 +10,28 @@ import subprocess
 import sys
 import termios
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from time import monotonic, sleep
 
 import pytest
 
-from tests.effects.wrapping import PATIENCE, Terminal, Wrapper, read_until
+from capsula.effects.streams import GRACE, Stream, pumping
+from tests.effects.wrapping import (
+    ELSEWHERE,
+    PATIENCE,
+    Terminal,
+    Wrapper,
+    children,
+    pending,
+    powerless,
+    read_until,
+    waiting,
+)
 
 MIB = 1024 * 1024
+PIPE = 64 * 1024
+"""Bytes that a pipe holds, unless it is told to hold more."""
 ALL_BYTES = bytes(range(256)) + b"\r\nprogress 1\rprogress 2\r\n" + bytes(reversed(range(256)))
 
 
@@ -36,6 +50,13 @@ def test_every_byte_of_each_stream_arrives_and_is_kept(wrapper: Wrapper, tmp_pat
     assert (ended.stdout, ended.stderr) == wrapper.logs == (ALL_BYTES, ALL_BYTES * 2)
     assert wrapper.outcome["sizes"] == [len(ALL_BYTES), 2 * len(ALL_BYTES)]
     assert (wrapper.outcome["merged"], wrapper.faults) == (False, [])
+
+
+def test_of_each_log_we_know_what_is_in_it(wrapper: Wrapper) -> None:
+    ended = wrapper.run("sh", "-c", "seq 700000; echo password=canary-hunter2 >&2")
+
+    assert ended.stderr == b"password=canary-hunter2\n"
+    assert wrapper.outcome["sums"] == [[len(log), sha256(log).hexdigest()] for log in wrapper.logs]
 
 
 def test_a_secret_in_two_parts_reaches_the_reader_and_not_the_log(wrapper: Wrapper) -> None:
@@ -88,9 +109,17 @@ def test_what_the_command_leaves_behind_does_not_hold_us(wrapper: Wrapper) -> No
 
 
 def test_what_is_left_behind_and_never_silent_does_not_hold_us_either(wrapper: Wrapper) -> None:
-    ended = wrapper.run("sh", "-c", "yes 2>&- & exit 3", stdout=subprocess.DEVNULL)
+    process = wrapper.start("sh", "-c", "yes 2>&- & exit 3")
+    assert process.stdout is not None
 
-    assert (ended.returncode, wrapper.faults) == (3, [["stdout", "held open"]])
+    passed_on = 0
+    while passed_on < 64 * MIB and (chunk := os.read(process.stdout.fileno(), 4096)):  # slower than it writes
+        passed_on += len(chunk)
+    process.stdout.close()
+
+    assert (process.wait(PATIENCE), wrapper.faults) == (3, [["stdout", "held open"]])
+    assert passed_on < 64 * MIB
+    process.communicate()
 
 
 def test_what_comes_a_moment_after_the_end_is_kept(wrapper: Wrapper) -> None:
@@ -109,6 +138,40 @@ def test_a_full_pipe_is_emptied_after_the_end(wrapper: Wrapper) -> None:
 
     assert (status, len(passed_on), len(wrapper.logs[0]), wrapper.faults) == (0, MIB, MIB, [])
     process.stdout.close()
+
+
+def test_a_pipe_that_does_not_wait_for_its_reader_loses_nothing(wrapper: Wrapper) -> None:
+    outlet, entrance = os.pipe()
+    os.set_blocking(entrance, False)
+
+    process = wrapper.start("head", "-c", str(MIB), "/dev/zero", stdout=entrance)
+    os.close(entrance)
+    _await(lambda: waiting(outlet) == PIPE)
+    passed_on = read_until(outlet, None)
+
+    assert (process.wait(PATIENCE), passed_on, wrapper.logs[0], wrapper.faults) == (0, bytes(MIB), bytes(MIB), [])
+    os.close(outlet)
+    process.communicate()
+
+
+def test_who_may_have_no_larger_pipes_has_small_ones(wrapper: Wrapper) -> None:
+    filling = """
+import fcntl
+held = []
+try:
+    while len(held) < 256:
+        held.append(os.pipe())
+        fcntl.fcntl(held[-1][1], fcntl.F_SETPIPE_SZ, 1024 * 1024)
+except PermissionError:
+    pass
+"""
+    full = Wrapper(wrapper.directory, before=filling, after="assert len(held) < 256")
+
+    ended = subprocess.run(
+        [*powerless(), *full.argv("head", "-c", str(MIB), "/dev/zero")], stdout=subprocess.PIPE, check=False
+    )
+
+    assert (ended.returncode, ended.stdout, full.logs[0], full.faults) == (0, bytes(MIB), bytes(MIB), [])
 
 
 def test_a_writer_without_end_ends_with_its_reader(wrapper: Wrapper) -> None:
@@ -152,6 +215,7 @@ def test_a_full_disk_of_the_log_costs_the_log_and_not_the_run(wrapper: Wrapper) 
 
     assert (ended.returncode, len(ended.stdout)) == (3, 3 * MIB)
     assert (len(wrapper.logs[0]), wrapper.faults) == (MIB, [["stdout", "failed"]])
+    assert wrapper.outcome["sums"] == [None, [0, sha256(b"").hexdigest()]]  # of the first nobody knows how it ends
 
 
 def test_a_writer_that_nobody_takes_bytes_from_is_told(wrapper: Wrapper) -> None:
@@ -193,9 +257,12 @@ def test_a_stream_that_is_to_have_no_log_is_left_alone(wrapper: Wrapper, tmp_pat
     assert [path.name for path in wrapper.directory.iterdir()] == ["outcome"]
 
 
-def test_a_log_is_a_new_file_for_our_eyes_only(wrapper: Wrapper, tmp_path: Path) -> None:
+@pytest.mark.parametrize("plant", [os.symlink, os.link])
+def test_a_log_is_a_new_file_for_our_eyes_only(
+    wrapper: Wrapper, tmp_path: Path, plant: Callable[[Path, Path], None]
+) -> None:
     (tmp_path / "precious").write_text("precious")
-    (wrapper.directory / "stdout.log").symlink_to(tmp_path / "precious")
+    plant(tmp_path / "precious", wrapper.directory / "stdout.log")
 
     ended = wrapper.run("sh", "-c", "echo out; echo err >&2", umask=0)
 
@@ -204,8 +271,11 @@ def test_a_log_is_a_new_file_for_our_eyes_only(wrapper: Wrapper, tmp_path: Path)
     assert stat.S_IMODE((wrapper.directory / "stderr.log").stat().st_mode) == 0o600
 
 
-def test_a_reader_that_waits_is_waited_for_until_we_are_told_to_end(wrapper: Wrapper) -> None:
-    process = wrapper.start("sh", "-c", f"echo $$ >&2; exec head -c {MIB} /dev/zero", stderr=subprocess.PIPE)
+@pytest.mark.parametrize("platform", ["", ELSEWHERE])
+def test_a_reader_that_waits_is_waited_for_until_we_are_told_to_end(wrapper: Wrapper, platform: str) -> None:
+    process = Wrapper(wrapper.directory, before=platform).start(
+        "sh", "-c", f"echo $$ >&2; exec head -c {MIB} /dev/zero", stderr=subprocess.PIPE
+    )
     assert process.stderr is not None
     pid = int(read_until(process.stderr.fileno(), b"\n"))
     while Path(f"/proc/{pid}").exists():
@@ -219,13 +289,13 @@ def test_a_reader_that_waits_is_waited_for_until_we_are_told_to_end(wrapper: Wra
 
 
 def test_a_command_sees_a_terminal_where_we_have_one(wrapper: Wrapper) -> None:
-    script = "import os; print([os.isatty(number) for number in range(3)], flush=True)"
+    script = "import os; os.write(2, b'err'); print([os.isatty(number) for number in range(3)], flush=True)"
 
     all_three = Terminal.of(wrapper.argv(sys.executable, "-c", script))
     seen = all_three.shown_until(b"\n")
 
-    assert (all_three.ended(), seen) == (0, b"[True, True, True]\r\n")
-    assert wrapper.logs == (b"[True, True, True]\n", b"")
+    assert (all_three.ended(), seen.replace(b"err", b"")) == (0, b"[True, True, True]\r\n")
+    assert wrapper.logs == (b"[True, True, True]\n", b"err")
 
 
 def test_only_the_stream_that_is_a_terminal_is_one(wrapper: Wrapper, tmp_path: Path) -> None:
@@ -247,7 +317,8 @@ def test_bytes_on_a_terminal_are_kept_as_they_were_written(wrapper: Wrapper, tmp
     assert (terminal.ended(), wrapper.logs[0]) == (0, ALL_BYTES * 100 + b"END\n")
 
 
-def test_the_size_of_the_window_is_known_and_kept_up_to_date(wrapper: Wrapper) -> None:
+@pytest.mark.parametrize("platform", ["", ELSEWHERE])
+def test_the_size_of_the_window_is_known_and_kept_up_to_date(wrapper: Wrapper, platform: str) -> None:
     script = """
 import os, select, signal, sys
 known = []
@@ -260,7 +331,7 @@ print("ready", flush=True)
 while not select.select([0], [], [], 0.05)[0]:
     pass  # a signal that comes just before a wait is heard after it
 """
-    terminal = Terminal.of(wrapper.argv(sys.executable, "-c", script))
+    terminal = Terminal.of(Wrapper(wrapper.directory, before=platform).argv(sys.executable, "-c", script))
     terminal.shown_until(b"ready")
 
     for rows, columns in [(33, 99), (44, 111)]:
@@ -417,9 +488,107 @@ os.write(1, b"END")
     assert (terminal.ended(), wrapper.logs[0]) == (0, ALL_BYTES * 100 + b"END")
 
 
+def test_a_terminal_that_takes_its_time_shows_all(wrapper: Wrapper, tmp_path: Path) -> None:
+    over, size = tmp_path / "over", 20_000  # which is more than one terminal holds, and less than two
+    terminal = Terminal.of(wrapper.argv("sh", "-c", f"head -c {size} /dev/zero | tr '\\0' x; : > '{over}'; exit 3"))
+
+    _await(lambda: over.exists() and len(children(terminal.process.pid)) == 1)
+    first = b"".join(os.read(terminal.keyboard, 1) for _ in range(6000))
+    sleep(2 * GRACE)  # as a person does who has stopped it by Control-S
+    rest = read_until(terminal.keyboard, None)
+
+    assert (terminal.process.wait(PATIENCE), first + rest, wrapper.faults) == (3, b"x" * size, [])
+    os.close(terminal.keyboard)
+
+
+def test_a_terminal_that_is_not_ours_to_control_stays_so(wrapper: Wrapper) -> None:
+    keyboard, screen = os.openpty()
+
+    process = wrapper.start("sh", "-c", ": < /dev/tty", stderr=screen, start_new_session=True)
+    os.close(screen)
+    status = process.wait(PATIENCE)
+
+    assert (status, b"/dev/tty" in wrapper.logs[1]) == (2, True)
+    os.close(keyboard)
+    process.communicate()
+
+
+def test_a_terminal_that_has_no_name_here_is_one(wrapper: Wrapper) -> None:
+    others = "mount -t devpts -o newinstance,ptmxmode=666 devpts /dev/pts && mount --bind /dev/pts/ptmx /dev/ptmx"
+    front = ["unshare", "-m", "sh", "-c", f'{others} || exit 99; exec "$@"', "sh"]
+
+    terminal = Terminal.of([*front, *wrapper.argv("sh", "-c", "test -t 1 && test -t 2 && stty -icanon <&2; exit 3")])
+    read_until(terminal.keyboard, None)
+    status = terminal.process.wait(PATIENCE)
+
+    os.close(terminal.keyboard)
+    if status not in {3, -signal.SIGABRT}:
+        pytest.skip("needs: root")
+    assert (status, wrapper.faults) == (3, [])
+
+
+def test_a_key_that_is_taken_at_the_terminal_ends_no_passing_on(wrapper: Wrapper) -> None:
+    script = """
+import os, time, tty
+tty.setcbreak(2)
+taken = os.read(os.open("/dev/tty", os.O_RDONLY), 1)
+time.sleep(0.1)  # in which we see that it is taken
+print("taken", flush=True)
+print("pressed", taken + os.read(2, 1), flush=True)
+"""
+    terminal = Terminal.of(wrapper.argv(sys.executable, "-c", script), stdin=subprocess.DEVNULL)
+
+    _await(lambda: not _flags(terminal) & termios.ICANON)
+    terminal.type(b"p")
+    terminal.shown_until(b"taken")
+    terminal.type(b"q")
+    terminal.shown_until(b"pressed b'pq'")
+
+    assert terminal.ended() == 0
+
+
+def test_what_nobody_takes_yet_is_not_settled() -> None:
+    (outlet, entrance), ends = os.pipe(), os.pipe()
+    stream = Stream("stdout", (entrance,), ends, os.pipe())
+
+    with pumping([stream], lambda: False):
+        os.write(stream.entrance, bytes(100_000))
+        _await(lambda: waiting(outlet) == PIPE and waiting(stream.outlet) == 0)
+        was_settled = stream.is_settled()
+        taken = sum(len(os.read(outlet, MIB)) for _ in iter(lambda: waiting(outlet) or stream.is_settled(), True))
+        os.close(stream.entrance)
+
+    assert (was_settled, stream.is_settled(), taken) == (False, True, 100_000)
+    os.close(outlet)
+    os.close(entrance)
+
+
+@pytest.mark.parametrize("setting", ["", "stty -icanon <&2; "])
+def test_a_terminal_that_hangs_up_costs_what_was_to_be_shown_and_not_the_run(wrapper: Wrapper, setting: str) -> None:
+    os.mkfifo(wrapper.directory / "hung")
+    script = f"trap '' HUP; {setting}echo ready; read go <'{wrapper.directory}/hung'; stty -echo <&2; echo out; exit 3"
+    terminal = Terminal.of(wrapper.observed.argv("sh", "-c", script))
+    terminal.shown_until(b"ready")
+
+    os.close(terminal.keyboard)
+    terminal.process.send_signal(signal.SIGWINCH)
+    _await(lambda: pending(terminal.process.pid) == 0)
+    _await(lambda: not setting or _keyboards(terminal.process.pid) == [])
+    (wrapper.directory / "hung").write_text("go\n")
+
+    assert (terminal.process.wait(PATIENCE), wrapper.logs) == (3, (b"ready\nout\n", b""))
+    assert wrapper.faults == [["stdout", "failed"]]
+
+
 def _flags(terminal: Terminal) -> int:
     flags: int = termios.tcgetattr(terminal.keyboard)[3]
     return flags
+
+
+def _keyboards(pid: int) -> list[str]:
+    """Return which descriptors of a process it would not wait at."""
+    told = {file.name: file.read_text().split("flags:")[1].split()[0] for file in Path(f"/proc/{pid}/fdinfo").iterdir()}
+    return [number for number, flags in told.items() if int(flags, 8) & os.O_NONBLOCK]
 
 
 def _modes_after(command: list[str]) -> list[object]:

@@ -1,17 +1,24 @@
 """Commands run by us in a process of their own, as a user would meet them."""
 
+import fcntl
 import json
 import os
 import select
+import shutil
+import struct
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from attrs import frozen
+import pytest
+from attrs import evolve, frozen
 
 PATIENCE = 30.0
+ELSEWHERE = "import signal; del signal.sigtimedwait"
+"""What makes a platform one that does not tell who sent a signal."""
 
 SCRIPT = """
 import json, os, sys
@@ -26,12 +33,22 @@ outcome = run(Command(tuple(sys.argv[2:]), {cwd}, dict(os.environ)), {stdout_log
 told = {{
     "exit_code": outcome.exit_code, "signal": outcome.signal, "merged": outcome.merged,
     "sizes": [logged and logged.size for logged in (outcome.stdout, outcome.stderr)],
+    "sums": [logged and logged.log for logged in (outcome.stdout, outcome.stderr)],
     "faults": [[*fault.path, fault.kind] for fault in outcome.faults],
     # Since the exec alone: what getrusage says starts with the memory of the process that forked this one.
     "peak": int(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0]) * 1024,
 }}
 (logs / "outcome").write_text(json.dumps(told))
 die_as(outcome)
+"""
+
+_STATE = """
+import signal, threading
+def state():
+    handlers = [signal.getsignal(number) for number in signal.valid_signals()]
+    children = Path("/proc/self/task", str(os.getpid()), "children").read_text()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    return sorted(os.listdir("/proc/self/fd")), mask, handlers, children, threading.active_count()
 """
 
 
@@ -63,6 +80,15 @@ class Wrapper:
     def start(self, *command: str, **options: Any) -> subprocess.Popen[bytes]:
         given: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE} | options
         return subprocess.Popen(self.argv(*command), **given)
+
+    @property
+    def observed(self) -> "Wrapper":
+        """The same, and what it leaves otherwise than it was is its failure."""
+        return evolve(
+            self,
+            before=f"{self.before}\n{_STATE}\nthen = state()",
+            after=f"now = state(); assert now == then, (then, now)\n{self.after}",
+        )
 
     @property
     def outcome(self) -> Any:
@@ -126,10 +152,32 @@ def read_until(descriptor: int, text: bytes | None, patience: float = PATIENCE) 
     return seen
 
 
+def powerless(*powers: str) -> list[str]:
+    """Return the words that run a command without the powers of root, but for those named, where we have them."""
+    if os.geteuid():
+        return []
+    if not shutil.which("setpriv"):
+        pytest.skip("needs: setpriv")
+    return ["setpriv", "--inh-caps=-all", f"--bounding-set={','.join(['-all', *(f'+{name}' for name in powers)])}"]
+
+
+def pending(pid: int) -> int:
+    """Return a mask of the signals that a process has not heard yet."""
+    return int(Path(f"/proc/{pid}/status").read_text().partition("ShdPnd:")[2].split()[0], 16)
+
+
+def children(pid: int) -> list[int]:
+    """Return the children of a process that it has not waited for."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def waiting(pipe: int) -> int:
+    """Return how many bytes can be read at once from a pipe."""
+    (size,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))
+    return int(size)
+
+
 def _take(terminal: int) -> None:
     """Become the leader of a session on the terminal; what is standard input, output or error already stays."""
-    import fcntl
-    import termios
-
     os.setsid()
     fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
