@@ -278,10 +278,13 @@ class _Handled:
         return self.is_late
 
     def hear(self, number: int, _: FrameType | None) -> None:
-        if self.pid is None:
+        if self.pid is None or not self._pass_on(number, self.pid):
             self.is_late = self.is_late or number in ENDING
-        elif number not in FROM_TERMINALS or (number == signal.SIGWINCH and self.resize()):
-            _send(self.pid, number)
+
+    def _pass_on(self, number: int, pid: int) -> bool:
+        """Send a signal to the command, unless its terminal does; tell whether it is still there, as far as we know."""
+        is_told = number in FROM_TERMINALS and not (number == signal.SIGWINCH and self.resize())
+        return is_told or _send(pid, number)
 
 
 @contextmanager
@@ -304,6 +307,12 @@ def _leads_a_group(pid: int) -> bool:
     return os.getpgid(pid) == pid
 
 
-def _send(pid: int, number: int) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # one that runs as another user now is not ours to tell
+def _send(pid: int, number: int) -> bool:
+    """Send a signal to a process, or by a negative number to a group; tell whether it is there."""
+    try:
         os.kill(pid, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # one that runs as another user now is not ours to tell
+        pass
+    return True
