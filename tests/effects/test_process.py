@@ -284,12 +284,12 @@ def test_the_command_is_in_our_group_and_session(wrapper: Wrapper) -> None:
 
 
 @pytest.mark.parametrize("platform", ["", ELSEWHERE])
-def test_we_are_left_as_we_were(wrapper: Wrapper, platform: str) -> None:
-    observed = Wrapper(wrapper.directory, before=platform).observed
+def test_we_are_left_as_we_were(tmp_path: Path, platform: str) -> None:
+    one, two, three = (Wrapper(_made(tmp_path / name), before=platform).observed for name in ("one", "two", "three"))
 
-    apart = observed.run("true")
-    together = observed.run("head", "-c", "1000000", "/dev/zero", stderr=subprocess.STDOUT)
-    terminal = Terminal.of(observed.argv("echo", "out"))
+    apart = one.run("true")
+    together = two.run("head", "-c", "1000000", "/dev/zero", stderr=subprocess.STDOUT)
+    terminal = Terminal.of(three.argv("echo", "out"))
 
     assert (apart.returncode, apart.stderr) == (0, b"")
     assert (together.returncode, together.stdout) == (0, bytes(1_000_000))
@@ -352,17 +352,35 @@ def test_an_alarm_that_the_caller_set_is_the_commands(wrapper: Wrapper) -> None:
     assert (ended.returncode, alarmed.ending) == (-signal.SIGALRM, (128 + signal.SIGALRM, signal.SIGALRM))
 
 
-@pytest.mark.parametrize("group", ["", "import os; os.setpgid(0, 0)"])
-def test_a_signal_that_the_kernel_sent_to_us_is_ours(wrapper: Wrapper, group: str) -> None:
+def test_a_signal_that_the_kernel_sent_to_us_is_ours(wrapper: Wrapper) -> None:
     ours = "import signal; signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGVTALRM})\n"
     ours += "signal.setitimer(signal.ITIMER_VIRTUAL, 0.001)\nwhile not signal.sigpending(): pass"
-    process = Wrapper(wrapper.directory, before=ours).start(sys.executable, "-c", group + LISTENER, "26,12")
+    process = Wrapper(wrapper.directory, before=ours).start(sys.executable, "-c", LISTENER, "26,12")
     read_until(_stdout(process), b"ready\n")
 
     process.send_signal(signal.SIGUSR2)  # read after the other
     read_until(_stdout(process), b"got 12\n")
 
     assert (_finished(process), wrapper.logs[0]) == (7, b"ready\ngot 12\n")
+
+
+def test_nor_is_it_the_groups_that_the_command_has_made(wrapper: Wrapper) -> None:
+    outlet, entrance = os.pipe()
+    ours = f"from fcntl import *; fcntl({outlet}, F_SETOWN, os.getpid()); fcntl({outlet}, F_SETFL, os.O_ASYNC)"
+    apart = f"import os; os.setpgid(0, 0){LISTENER}"
+    process = Wrapper(wrapper.directory, before=ours).start(
+        sys.executable, "-c", apart, f"{signal.SIGIO},12", pass_fds=[outlet]
+    )
+    read_until(_stdout(process), b"ready\n")
+
+    os.write(entrance, b"of which the kernel tells us")
+    _await(lambda: not pending(process.pid))
+    process.send_signal(signal.SIGUSR2)  # read after the other
+    read_until(_stdout(process), b"got 12\n")
+
+    assert (_finished(process), wrapper.logs[0]) == (7, b"ready\ngot 12\n")
+    os.close(entrance)
+    os.close(outlet)
 
 
 def test_a_signal_to_the_group_is_not_repeated(wrapper: Wrapper) -> None:
@@ -458,19 +476,6 @@ def test_what_was_written_is_shown_before_we_stop(wrapper: Wrapper) -> None:
 
     assert (_finished(process), shown) == (7, SOME)
     os.close(outlet)
-
-
-def test_who_has_been_stopped_once_still_leaves_it_to_the_command(wrapper: Wrapper) -> None:
-    script = f"import os, signal; os.kill(os.getpid(), signal.SIGTSTP)\n{LISTENER}"
-    process = wrapper.start(sys.executable, "-c", script, "20", process_group=0)
-    _await(lambda: ") T " in Path(f"/proc/{process.pid}/stat").read_text())
-    process.send_signal(signal.SIGCONT)
-    read_until(_stdout(process), b"ready\n")
-
-    process.send_signal(signal.SIGTSTP)
-    read_until(_stdout(process), b"got 20\n")
-
-    assert (_finished(process), wrapper.logs[0]) == (7, b"ready\ngot 20\n")
 
 
 def test_a_command_that_is_another_users_now_is_not_told(wrapper: Wrapper) -> None:
