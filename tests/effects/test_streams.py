@@ -565,8 +565,10 @@ def test_what_nobody_takes_yet_is_not_settled() -> None:
 
 @pytest.mark.parametrize("setting", ["", "stty -icanon <&2; "])
 def test_a_terminal_that_hangs_up_costs_what_was_to_be_shown_and_not_the_run(wrapper: Wrapper, setting: str) -> None:
-    os.mkfifo(wrapper.directory / "hung")
-    script = f"trap '' HUP; {setting}echo ready; read go <'{wrapper.directory}/hung'; stty -echo <&2; echo out; exit 3"
+    hung = wrapper.directory / "hung"
+    os.mkfifo(hung)
+    after = "stty -echo <&2; echo out; echo err >&2; exit 3"
+    script = f"trap '' HUP; {setting}echo ready; read go <'{hung}'; {after}"
     terminal = Terminal.of(wrapper.observed.argv("sh", "-c", script))
     terminal.shown_until(b"ready")
 
@@ -574,10 +576,10 @@ def test_a_terminal_that_hangs_up_costs_what_was_to_be_shown_and_not_the_run(wra
     terminal.process.send_signal(signal.SIGWINCH)
     _await(lambda: pending(terminal.process.pid) == 0)
     _await(lambda: not setting or _keyboards(terminal.process.pid) == [])
-    (wrapper.directory / "hung").write_text("go\n")
+    hung.write_text("go\n")
 
-    assert (terminal.process.wait(PATIENCE), wrapper.logs) == (3, (b"ready\nout\n", b""))
-    assert wrapper.faults == [["stdout", "failed"]]
+    assert (terminal.process.wait(PATIENCE), wrapper.logs) == (3, (b"ready\nout\n", b"err\n"))
+    assert wrapper.faults == [["stdout", "failed"], ["stderr", "failed"]]
 
 
 def _flags(terminal: Terminal) -> int:
