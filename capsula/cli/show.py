@@ -122,7 +122,12 @@ def _exit(after: Mapping[str, Json]) -> list[str]:
     exit_code, signal = after.get("exit_code"), after.get("signal")
     if exit_code is None:
         return []
-    return [line(exit_code) + (f", killed by {line(signal)}" if signal else "")]
+    starved = part(after, "resources", "killed_for_memory")
+    count = "1 process" if starved == 1 else f"{line(starved)} processes"
+    return [
+        line(exit_code) + (f", killed by {line(signal)}" if signal else ""),
+        *([f"for want of memory the system killed {count} of its control group meanwhile"] if starved else []),
+    ]
 
 
 def _checkout(name: str, facts: Json) -> str:

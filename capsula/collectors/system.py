@@ -1,7 +1,7 @@
 """The system around a command: its release, kernel and C library, the container it is in, and what that allows it."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from returns.result import Success, safe
 from capsula.core.config import Config
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment
+from capsula.reading.control_groups import MOUNT, content, groups, up
 
 IMAGE = "CAPSULA_IMAGE"
 """The variable that tells which image a container was made of: nothing inside of it can."""
@@ -43,7 +44,7 @@ def observed(top: Path, environ: Mapping[str, str]) -> Fragment:
     release = _release(top)
     container = _container(top, environ)
     facts: dict[str, Json] = {
-        "kernel": _text(top / "proc/sys/kernel/osrelease").strip() or os.uname().release,
+        "kernel": content(top / "proc/sys/kernel/osrelease").strip() or os.uname().release,
         "libc": _libc(),
         "machine": os.uname().machine,
         "container": container._asdict() if container else None,
@@ -56,7 +57,7 @@ def observed(top: Path, environ: Mapping[str, str]) -> Fragment:
 
 def _release(top: Path) -> dict[str, Json]:
     """Return ``id``, ``version`` and ``name`` of the distribution, as far as they are told."""
-    text = next(filter(None, (_text(top / place) for place in ("etc/os-release", "usr/lib/os-release"))), "")
+    text = next(filter(None, (content(top / place) for place in ("etc/os-release", "usr/lib/os-release"))), "")
     told = {key: value.strip("\"'") for key, _, value in (line.partition("=") for line in text.splitlines())}
     keys = {"id": "ID", "version": "VERSION_ID", "name": "PRETTY_NAME"}
     return {name: told[key] for name, key in keys.items() if key in told}
@@ -84,37 +85,23 @@ def _kind(top: Path, environ: Mapping[str, str]) -> str | None:
         return "podman"
     if environ.get("APPTAINER_CONTAINER") or environ.get("SINGULARITY_CONTAINER"):
         return "apptainer"
-    groups = _text(top / "proc/self/cgroup")
-    found = next((kind for kind in _KINDS if kind in groups), None)
+    own = content(top / "proc/self/cgroup")
+    found = next((kind for kind in _KINDS if kind in own), None)
     return "kubernetes" if found == "kubepods" else found
 
 
 def _limits(top: Path) -> Limits:
     """Return the tightest limits of the groups that hold this process: in the only hierarchy, or one for each kind."""
-    groups = dict(_groups(_text(top / "proc/self/cgroup")))
-    mount = top / "sys/fs/cgroup"
-    together = list(_up(mount, groups.get("", "/")))
-    apart = [folder for name in ("cpu", "cpu,cpuacct") for folder in _up(mount / name, groups.get("cpu", "/"))]
-    quotas = [_text(folder / "cpu.max") for folder in together]
-    quotas += (f"{_text(folder / 'cpu.cfs_quota_us')} {_text(folder / 'cpu.cfs_period_us')}" for folder in apart)
-    sizes = [_text(folder / "memory.max") for folder in together]
-    sizes += (_text(folder / "memory.limit_in_bytes") for folder in _up(mount / "memory", groups.get("memory", "/")))
+    known, mount = groups(top), top / MOUNT
+    together = list(up(mount, known.get("", "/")))
+    apart = [folder for name in ("cpu", "cpu,cpuacct") for folder in up(mount / name, known.get("cpu", "/"))]
+    quotas = [content(folder / "cpu.max") for folder in together]
+    quotas += (f"{content(folder / 'cpu.cfs_quota_us')} {content(folder / 'cpu.cfs_period_us')}" for folder in apart)
+    sizes = [content(folder / "memory.max") for folder in together]
+    sizes += (content(folder / "memory.limit_in_bytes") for folder in up(mount / "memory", known.get("memory", "/")))
     return Limits(
         min(filter(None, map(_quota, quotas)), default=None), min(filter(None, map(_size, sizes)), default=None)
     )
-
-
-def _groups(listing: str) -> Iterator[tuple[str, str]]:
-    """Yield controller and path; the controller of the only hierarchy has no name."""
-    for line in listing.splitlines():
-        _, controllers, path = line.split(":", 2)
-        yield from ((controller, path) for controller in controllers.split(","))
-
-
-def _up(mount: Path, group: str) -> Iterator[Path]:
-    """Yield the folders of a group and of all that hold it; in a container, the own group may be the mount itself."""
-    inside = mount / group.strip("/")
-    yield from (folder for folder in (inside, *inside.parents) if folder.is_relative_to(mount))
 
 
 def _quota(text: str) -> float | None:
@@ -136,11 +123,3 @@ _UNLIMITED = 1 << 60
 def _size(text: str) -> int | None:
     size = text.strip()
     return int(size) if size.isdecimal() and int(size) < _UNLIMITED else None
-
-
-def _text(file: Path) -> str:
-    """Return what a file holds; nothing if it cannot be read."""
-    try:
-        return file.read_text("utf-8", "surrogateescape")
-    except OSError:
-        return ""

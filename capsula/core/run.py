@@ -49,8 +49,9 @@ class Outcome(NamedTuple):
     """Aware, as is ``ended``; the clock may have been set in between."""
     ended: datetime
     resources: Mapping[str, Json] | None
-    """Times in seconds, the rest in bytes; none if nothing was started.
+    """Times in seconds, ``killed_for_memory`` in processes, the rest in bytes; none if nothing was started.
 
+    Those that were killed for want of memory are of our control group, which holds the command, and maybe others.
     They are those of the command and of the children it waited for. Linux counts memory from before the program was
     loaded, so ``max_memory`` is never less than what Capsula itself held at that time.
     """

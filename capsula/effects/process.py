@@ -18,6 +18,7 @@ from capsula.core.redaction import Redaction
 from capsula.core.run import Command, Logged, Outcome
 from capsula.effects.signals import IGNORED_BY_PYTHON, Attention, End, attention
 from capsula.effects.streams import STDERR, STDOUT, Stream, opened, pumping, settle
+from capsula.reading.control_groups import killed
 
 if TYPE_CHECKING:
     from resource import struct_rusage
@@ -45,6 +46,7 @@ def run(
     with attention() as signals:
         streams, unopened = opened(stdout_log, stderr_log, redaction or Redaction())
         with pumping(streams, signals.is_interrupted) as pumped:  # from before the start: what fails is to fail by then
+            starved = killed()
             started, start = datetime.now().astimezone(), monotonic()
             pid = _started(command, pumped, signals)
             for stream in pumped:
@@ -52,7 +54,7 @@ def run(
             end = pid.map(lambda pid: signals.wait(pid, lambda: _resized(pumped), lambda: settle(pumped)))
             ended, run_time = datetime.now().astimezone(), monotonic() - start
     logged = {stream.name: stream.logged for stream in streams}
-    exit_code, number, resources, refusal = _told(end)
+    exit_code, number, resources, refusal = _told(end, starved)
     return Outcome(
         exit_code=exit_code,
         signal=number,
@@ -221,7 +223,9 @@ def _resized(streams: Sequence[Stream]) -> bool:
     return any(resized)
 
 
-def _told(end: Result[End, Fault]) -> tuple[int, int | None, Mapping[str, Json] | None, tuple[Fault, ...]]:
+def _told(
+    end: Result[End, Fault], starved: int | None
+) -> tuple[int, int | None, Mapping[str, Json] | None, tuple[Fault, ...]]:
     """Return the exit status as a shell tells it, the signal, the resources, and why there was no start."""
     if isinstance(end, Failure):
         fault = end.failure()
@@ -229,7 +233,13 @@ def _told(end: Result[End, Fault]) -> tuple[int, int | None, Mapping[str, Json] 
     status, used = end.unwrap()
     code = os.waitstatus_to_exitcode(status)
     exit_code, number = (_SIGNALLED - code, -code) if code < 0 else (code, None)
-    return exit_code, number, _resources(used), ()
+    return exit_code, number, {**_resources(used), "killed_for_memory": _since(starved)}, ()
+
+
+def _since(starved: int | None) -> int | None:
+    """Return how many processes of our control group were killed for want of memory since; none if nobody counts."""
+    now = killed()
+    return None if now is None or starved is None else now - starved
 
 
 def _resources(used: "struct_rusage") -> Mapping[str, Json]:

@@ -6,10 +6,12 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from capsula.reading.control_groups import groups
 from tests.running import PATIENCE, PLAIN, behind, capsula, capsules, document, environment, faults, files, only_capsule
 from tests.wheels import installed
 
@@ -711,6 +713,38 @@ print(json.dumps({
 """
 
 
+@pytest.fixture
+def little_memory() -> Iterator[Path]:
+    """A control group below ours whose processes may have 150 MB."""
+    mount, known = Path("/sys/fs/cgroup"), groups(Path("/"))
+    ours = mount / "memory" / known["memory"].strip("/") if "memory" in known else mount / known.get("", "").strip("/")
+    group = ours / f"capsula-{os.getpid()}"
+    limit = group / ("memory.limit_in_bytes" if "memory" in known else "memory.max")
+    try:
+        group.mkdir()
+    except OSError:
+        pytest.skip("needs: a control group")
+    try:
+        if not limit.exists():
+            pytest.skip("needs: a control group")
+        limit.write_text("150000000")
+        yield group
+    finally:
+        group.rmdir()
+
+
+def test_a_command_that_was_killed_for_want_of_memory_is_told_from_others(project: Path, little_memory: Path) -> None:
+    inside = ("sh", "-c", f'echo $$ > {little_memory}/cgroup.procs; exec "$@"', "sh")
+    hungry = (sys.executable, "-c", "print(len(bytearray(600_000_000)))")
+
+    ends = [behind(inside, "monitor", *command, cwd=project).returncode for command in (("sh", "-c", "exit 3"), hungry)]
+
+    told = [document(capsule, "post-run-info.json")["resources"]["killed_for_memory"] for capsule in capsules(project)]
+    shown = capsula("show", cwd=project).stdout
+    assert (ends, told) == ([3, -signal.SIGKILL], [0, 1])
+    assert "for want of memory the system killed 1 process of its control group meanwhile\n" in shown
+
+
 def test_what_the_command_and_its_children_used_is_recorded(tmp_path: Path) -> None:
     (tmp_path / "capsula.toml").write_text(PLAIN)
 
@@ -718,7 +752,7 @@ def test_what_the_command_and_its_children_used_is_recorded(tmp_path: Path) -> N
 
     used = document(only_capsule(tmp_path), "post-run-info.json")["resources"]
     told = json.loads(done.stdout)
-    assert used.keys() == told.keys()
+    assert used.keys() == {*told, "killed_for_memory"}
     assert [key for key in told if used[key] < told[key]] == []
     assert told["max_memory"] > 64 * 1024 * 1024
     assert told["user_time"] > 0
