@@ -62,7 +62,7 @@ said = Path("said").read_text()
 @capsula.monitor(include_return_value=True)
 def login(user, password, said, *more, secret=""):
     capsula.record("said", said)
-    capsula.record("password", password)
+    capsula.record("password", str(password))
     return {"said": said, "token": str(secret)}
 
 @capsula.monitor

@@ -182,7 +182,7 @@ _TOKENS: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
             b"authorization",
             (
                 rb"(?i:authorization)\\?[\"']?[ \t]?[:=][ \t]?\\?[\"']?"
-                rb"(?i:basic|token|bearer) +([^\s\"'\\\0<{$%*][^\s\"'\\\0]{3,4096})"
+                rb"(?i:basic|token|bearer) +([^\s\"'\\\0<{$%*\[][^\s\"'\\\0]{3,4096})"
             ),
         ),
     ),

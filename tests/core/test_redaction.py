@@ -5,6 +5,7 @@ from typing import Any
 from capsula.core.fault import Fault
 from capsula.core.redaction import Passage, Redaction, exposures, is_redacted, redactions
 from capsula.core.settings import DiscretionSettings
+from tests.canaries import CANARIES
 
 KEYED = Redaction(key=b"k" * 32)
 
@@ -63,7 +64,8 @@ def test_a_document_keeps_all_but_its_secrets() -> None:
 
 
 def test_what_is_marked_is_not_marked_again() -> None:
-    document = {"args": ["--password", "hunter2"], "url": "https://me:hunter2@host", "secret": "hunter2"}
+    said = [[text.format(secret)] for text, secret in CANARIES.values()]
+    document = {"args": ["--password", "hunter2"], "url": "https://me:hunter2@host", "secret": "hunter2", "said": said}
 
     once = KEYED.json(document)
 
