@@ -1,7 +1,6 @@
 """The key of a vault: drawn once, read by its owner alone, and never part of a capsule."""
 
 import os
-import stat
 from collections.abc import Mapping
 from contextlib import suppress
 from errno import EMLINK, ENOSYS, ENOTSUP, EPERM
@@ -96,7 +95,7 @@ def _read(vault: Path) -> Result[tuple[bytes, os.stat_result], Fault]:
 def _content(file: Path, _version: tuple[int, ...]) -> bytes:
     """Return what a key holds; it is read once for all the capsules that a process makes."""
     with open(os.open(file, _READING), "rb") as stream:
-        return stream.read(LENGTH + 1) if stat.S_ISREG(os.fstat(stream.fileno()).st_mode) else b""
+        return stream.read(LENGTH + 1)
 
 
 def _drawn(vault: Path) -> None:
