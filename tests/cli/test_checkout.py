@@ -76,6 +76,36 @@ def test_mistakes_are_said(words: tuple[str, ...], said: str, top: Path, tmp_pat
     assert not (tmp_path / "again").exists()
 
 
+def test_a_place_inside_of_the_capsule_is_refused(top: Path) -> None:
+    capsula("capture", cwd=top)
+    capsule = only_capsule(top)
+    before = tree(capsule)
+
+    done = capsula("checkout", "@", os.fspath(capsule / "again"), cwd=top)
+
+    assert (done.returncode, tree(capsule)) == (2, before)
+    assert f"{capsule / 'again'} is inside the capsule" in done.stderr
+
+
+def test_an_input_that_is_source_comes_from_there_and_one_that_was_changed_is_not_put_back(
+    top: Path, tmp_path: Path
+) -> None:
+    files = '[capture.files]\n"a" = { hash = "sha256", copy = true }\n"in.csv" = { hash = "sha256", copy = true }\n'
+    write(top, {"capsula.toml": CONFIGURED + files.encode(), ".gitignore": b"in.csv\nvault\n", "in.csv": b"1\n"})
+    capsula("capture", cwd=top)
+    whole = capsula("checkout", "--json", "@", "../whole", cwd=top)
+    kept = only_capsule(top) / "in.csv"
+    kept.write_bytes(b"2\n")
+
+    done = capsula("checkout", "--json", "@", "../again", cwd=top)
+
+    fault = {"path": ["in.csv"], "kind": "integrity", "message": f"{kept} is not what was recorded"}
+    first, second = json.loads(whole.stdout), json.loads(done.stdout)
+    assert (whole.returncode, first["inputs"], first["needs"]) == (0, ["in.csv"], [])
+    assert (done.returncode, second["inputs"], second["needs"]) == (1, [], [fault])
+    assert not (tmp_path / "again/in.csv").exists()
+
+
 def test_a_damaged_capsule_is_refused(top: Path, tmp_path: Path) -> None:
     capsula("capture", cwd=top)
     archive = only_capsule(top) / ".capsula" / "source" / "project.tar.gz"

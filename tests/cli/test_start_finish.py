@@ -149,6 +149,18 @@ def test_a_capsule_is_finished_where_it_was_started(root: Path, tmp_path: Path) 
     )
 
 
+def test_a_glance_that_is_gone_is_missed(root: Path) -> None:
+    capsula("start", cwd=root)
+    glance = only_capsule(root) / ".capsula/glance.json"
+    glance.unlink()
+
+    done = capsula("finish", cwd=root)
+
+    told = f"capsula: what was there at the start cannot be read: {glance}: No such file or directory\n"
+    assert (done.returncode, done.stderr) == (1, told)
+    assert [it["state"] for it in listed(root)] == ["open"]
+
+
 def test_a_glance_that_was_changed_costs_no_traceback(root: Path) -> None:
     capsula("start", cwd=root)
     (only_capsule(root) / ".capsula/glance.json").write_text('{"files": {"a": [1]}, "whole": true}')

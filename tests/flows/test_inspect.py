@@ -16,7 +16,7 @@ from capsula.core.fault import Fault, Json
 from capsula.core.settings import CaptureSettings, GitSettings, Settings
 from capsula.effects.surroundings import process, started
 from capsula.flows.capture import capture
-from capsula.flows.inspect import Entry, capsules, found, held, inspected
+from capsula.flows.inspect import Entry, capsules, found, held, inspected, kept
 from capsula.flows.monitor import monitor
 
 OTTER = "15a5f" + "0" * 27
@@ -382,3 +382,24 @@ def test_what_a_capsule_holds_is_listed(tmp_path: Path) -> None:
     (directory / "files" / "b" / "c.txt").touch()
 
     assert held(directory) == ("context.json", "files/b/c.txt")
+
+
+@pytest.mark.parametrize(
+    "place", ["../out", "/etc/hostname", "link", "way/out", "a\0b", "\ud800", "d", "gone", 1, None]
+)
+def test_what_a_capsule_does_not_hold_it_does_not_keep(tmp_path: Path, place: Json) -> None:
+    capsule = tmp_path / "capsule"
+    (capsule / "d").mkdir(parents=True)
+    (tmp_path / "out").write_text("")
+    (capsule / "link").symlink_to("../out")
+    (capsule / "way").symlink_to("..")
+
+    assert kept(capsule, {"kept_as": place}) is None
+
+
+def test_a_file_that_a_capsule_holds_is_found(tmp_path: Path) -> None:
+    (tmp_path / "capsule/d").mkdir(parents=True)
+    (tmp_path / "capsule/d/a").write_text("")
+    (tmp_path / "way").symlink_to("capsule")
+
+    assert kept(tmp_path / "way", {"kept_as": "d/a"}) == tmp_path / "way/d/a"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from capsula.core.step import Phase, Step
-from capsula.restorers.variables import Variables, restored
+from capsula.restorers.variables import Variables, restored, unrecorded
 
 
 def test_recorded_values_are_set_and_the_hosts_own_stay_the_hosts() -> None:
@@ -61,3 +61,22 @@ def test_inside_of_an_environment_its_programs_come_first_and_values_of_here_are
     assert inside.environ == {"PATH": "/env/bin:/bin", "VIRTUAL_ENV": "/env", "TOKEN": "secret"}
     assert inside.step.details == ("PATH=/env/bin:/bin", "VIRTUAL_ENV=/env", "as they are here: TOKEN")
     assert variables.within(None) == variables
+
+
+def test_a_mark_is_no_value() -> None:
+    mark = "[redacted named 0123456789abcdef]"
+
+    gone = restored({"values": {"API_TOKEN": mark}}, {}, {}, {}, allowed=None)
+    here = restored({"values": {"API_TOKEN": mark}}, {}, {"API_TOKEN": "mine"}, {}, allowed=None)
+    listed = unrecorded({"API_TOKEN": mark}, {"API_TOKEN": "mine"}, allowed=None)
+
+    assert gone == Variables({}, differing=(), missing=("API_TOKEN",), dropped=())
+    assert [it.environ for it in (here, listed)] == [{"API_TOKEN": "mine"}] * 2
+
+
+def test_a_replay_is_not_told_of_the_capsule_around_it() -> None:
+    here = {"CAPSULA_CAPSULE_DIR": "/mine", "LANG": "C", "HOME": "/home/me"}
+
+    variables = unrecorded({"LANG": "de", "HOME": "/there"}, here, allowed=None)
+
+    assert variables.environ == {"LANG": "de", "HOME": "/home/me"}
