@@ -555,6 +555,24 @@ def test_a_forged_capsule_is_refused_though_it_is_trusted(project: Path, tmp_pat
     assert (tmp_path / "precious").read_text() == "precious"
 
 
+def test_a_damaged_source_is_refused_though_its_capsule_is_trusted(project: Path, tmp_path: Path) -> None:
+    capsule = shutil.copytree(record(project), tmp_path / "received")
+    archive = capsule / ".capsula/source/project.tar.gz"
+    archive.write_bytes(bytes(archive.stat().st_size))
+
+    done = capsula("reproduce", "--no-rebuild", "--trust", str(capsule), cwd=tmp_path, **caching(project))
+
+    assert (done.returncode, "the source cannot be restored" in done.stderr) == (5, True)
+
+
+def test_a_run_outside_of_the_root_is_blocked(project: Path, tmp_path: Path) -> None:
+    assert capsula("-C", str(project), "monitor", "true", cwd=tmp_path).returncode == 0
+
+    done = capsula("reproduce", capsules(project)[0].name, cwd=project, **caching(project))
+
+    assert (done.returncode, "it ran in a directory outside of the root" in done.stdout) == (4, True)
+
+
 def test_a_file_that_was_removed_then_and_not_now_is_judged(project: Path) -> None:
     (project / "victim.txt").write_text("x")
     commit(project)

@@ -85,6 +85,22 @@ def test_a_withheld_file_is_needed_and_known_again(
         assert json.loads(done.stdout)["context"]["suspects"] == suspects
 
 
+def test_a_withheld_file_of_somebody_elses_capsule_is_known_by_nobody(tmp_path: Path) -> None:
+    files = {"main.py": b"print(len(open('key.py').read()))\n", "capsula.toml": b"[capture]\ninclude-cpu = false\n"}
+    root = repository(tmp_path / "root", files)
+    write(root, {"key.py": TEXTS["github"]})
+    capsula("monitor", sys.executable, "main.py", cwd=root)
+    reader = repository(tmp_path / "reader", {"capsula.toml": PLAIN.encode()})
+    capsula("capture", cwd=reader)
+    only_capsule(root).rename(reader / "received")
+
+    words = ("reproduce", "--no-rebuild", "--json", "--trust", "--input", f"key.py={root / 'key.py'}", "received")
+    done = capsula(*words, cwd=reader, XDG_CACHE_HOME=str(tmp_path / "cache"))
+
+    told = {"facet": "inputs", "reason": "key.py is as you gave it"}
+    assert told in json.loads(done.stdout)["context"]["suspects"]
+
+
 def test_of_an_output_that_is_withheld_a_seal_tells_whether_it_is_the_same(tmp_path: Path) -> None:
     program = b"import time\nopen('same.env', 'w').write('1234')\nopen('other.env', 'w').write(str(time.time_ns()))\n"
     configuration = PLAIN.replace("include-source = false\n", "")

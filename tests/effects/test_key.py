@@ -44,6 +44,26 @@ def test_processes_that_draw_at_once_get_one_key(tmp_path: Path) -> None:
     assert files(tmp_path) == {".capsula/key"}
 
 
+SLOWER = """
+import os, sys
+from pathlib import Path
+from capsula.effects.key import key
+vault = Path(sys.argv[1])
+def overtake(event, arguments):
+    if event == "os.link":
+        (vault / ".capsula/key").write_bytes(bytes(range(32)))
+sys.addaudithook(overtake)
+print(key(vault).unwrap() == bytes(range(32)), len(os.listdir(vault / ".capsula/building")))
+"""
+"""Another process has put its key into the vault once this one has drawn its own."""
+
+
+def test_who_is_slower_in_drawing_takes_the_key_that_is_there(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", SLOWER, tmp_path], capture_output=True, text=True, check=False)
+
+    assert (done.stdout, done.stderr) == ("True 0\n", "")
+
+
 def test_looking_for_a_key_draws_none(tmp_path: Path) -> None:
     assert known_key(tmp_path).failure().kind == "missing"
     assert signature(tmp_path, b"").failure().kind == "missing"

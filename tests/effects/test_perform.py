@@ -6,7 +6,7 @@ from pathlib import Path
 
 from returns.result import Failure, Success
 
-from capsula.core.effect import Keep, Remove, Shell, Source, Write
+from capsula.core.effect import Keep, Remember, Remove, Shell, Source, Write
 from capsula.core.fault import Fault
 from capsula.core.fragment import Fragment
 from capsula.effects.keep import identity
@@ -139,3 +139,13 @@ def test_what_is_gone_already_is_told(tmp_path: Path) -> None:
 
     message = f"{origin} is kept, and could not be removed: No such file or directory"
     assert answers == [(("moved",), Failure(Fault("missing", message)))]
+
+
+def test_what_cannot_be_remembered_is_forgotten(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    effects = (Remember(tmp_path / "file/below", b"x"), Remember(tmp_path / "folder/new", b"x"))
+
+    answers = performed(effects, tmp_path)
+
+    assert answers == [((), Success(Fragment()))] * 2
+    assert (tmp_path / "folder/new").read_bytes() == b"x"
