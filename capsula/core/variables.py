@@ -52,7 +52,7 @@ def keyed_digest(key: bytes, name: str, value: str) -> str:
 
 
 _SECRET_PARTS = (
-    *("TOKEN", "SECRET", "PASSW", "PASSPHRASE", "CREDENTIAL"),
+    *("TOKEN", "SECRET", "PASSW", "PASSPHRASE", "CREDENTIAL", "AUTHORIZATION", "COOKIE"),
     *("APIKEY", "API_KEY", "ACCESSKEY", "ACCESS_KEY", "PRIVATEKEY", "PRIVATE_KEY"),
 )
 _SECRET_WORDS = frozenset({"KEY", "PASS", "PAT", "AUTH", "COOKIE", "DSN"})
