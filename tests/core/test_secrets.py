@@ -31,6 +31,7 @@ password = hunter2x
 +smtp-password = hunter2x
 token_or_id_token=abc12345
 password = B"swordfish1"
+<db><password>hunter2</password></db>
 """
 
 HARMLESS = """
@@ -64,6 +65,7 @@ token = TEST_DATA_BASE64
 password = hunter2x if x else y
 headers = f"Authorization: Bearer {token}"
 Token: "#ddd0c0",
+<th>password</th><td>hunter2</td> <b class="token">abc12345</b> <password>your_password</password> vector<token>x1;
 \x1b[36mtoken\x1b[0m=\x1b[35mNone\x1b[0m \x1b[32mpassword\x1b[0m \x1b[1m
 [redacted named 0123456789abcdef] password=[redacted named 0123456789abcdef]
 task-0123456789abcdef0123456789abcdef0123 disk-a
@@ -224,7 +226,7 @@ def test_a_word_in_a_line_of_names_and_secrets_costs_a_few_calls(unit: str, most
     assert calls <= most * 1000 + 100
 
 
-@pytest.mark.parametrize("name", ["password", "--api-key", "MY_TOKEN", "db_credentials", "clientSecret"])
+@pytest.mark.parametrize("name", ["password", "--api-key", "MY_TOKEN", "db_credentials", "clientSecret", "Set-Cookie"])
 def test_a_value_by_its_name(name: str) -> None:
     assert is_watched(name, "swordfish", DEFAULT)
     assert not is_watched(name, "swordfish", DiscretionSettings(allow=(name,)))
