@@ -1,9 +1,8 @@
 """Facets by name: ours by table, others by entry point; imported only when they are chosen."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from importlib import import_module
-from math import isfinite
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol, TypeGuard
 
@@ -13,7 +12,7 @@ from capsula.core.ask import Ask
 from capsula.core.collector import Asker, Collector
 from capsula.core.config import FACET, Config
 from capsula.core.effect import Effect
-from capsula.core.fault import Fault, Json, crash_of
+from capsula.core.fault import Fault, crash_of, is_json
 from capsula.core.fragment import Answer, Fragment
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ def _are_asks(questions: tuple[object, ...]) -> TypeGuard[tuple[Ask, ...]]:
 def _sound(answer: object) -> Answer:
     """Return the answer if it is one; what a plugin says is checked by no one else."""
     match answer:
-        case Success(Fragment() as fragment) if _is_json(fragment.facts) and _are_effects(fragment.effects):
+        case Success(Fragment() as fragment) if is_json(fragment.facts) and _are_effects(fragment.effects):
             return Success(fragment)
         case Failure(Fault() as fault):
             return Failure(fault)
@@ -120,19 +119,6 @@ def _sound(answer: object) -> Answer:
 
 def _are_effects(values: tuple[object, ...]) -> bool:
     return all(isinstance(value, Effect) for value in values)
-
-
-def _is_json(value: object) -> TypeGuard[Json]:
-    match value:
-        case None | bool() | int() | str():
-            return True
-        case float():
-            return isfinite(value)
-        case Mapping():
-            return all(isinstance(key, str) and _is_json(part) for key, part in value.items())
-        case list() | tuple():
-            return all(_is_json(part) for part in value)
-    return False
 
 
 @cache

@@ -8,6 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias
 
+import pytest
+
 from capsula import collectors, facets
 from tests.running import PLAIN, capsula, document, faults, files, only_capsule
 from tests.wheels import installed
@@ -143,6 +145,28 @@ def test_a_facet_whose_effect_crashes_costs_only_its_own_facts(tmp_path: Path) -
     assert (done.returncode, done.stderr) == (0, told)
     context = document(only_capsule(tmp_path), "context.json")
     assert (context["drawn"], faults(context)) == ({"ink": "blue"}, [(("drawn", "drawing"), "crashed")])
+    assert files(only_capsule(tmp_path)) == {"context.json"}
+
+
+@pytest.mark.parametrize(
+    "effect",
+    [
+        "e.Write((('told', e.Source('told', lambda: iter((b'text',)), lambda: [{1, 2}])),), at=('it',))",
+        "e.Archive('told', pathlib.Path(), {}, None, lambda size, found: f.Fragment({'it': {1, 2}}), at=('it',))",
+    ],
+    ids=["write", "archive"],
+)
+def test_an_effect_that_tells_what_no_document_can_hold_leaves_nothing(effect: str, tmp_path: Path) -> None:
+    facet = "import pathlib, returns.result as r, capsula.core.fragment as f, capsula.core.effect as e\n"
+    facet += f"def collect(config): return r.Success(f.Fragment({{'ink': 'blue'}}, ({effect},)))\n"
+    installed(tmp_path, "drawn", facet)
+    (tmp_path / "capsula.toml").write_text(f"{PLAIN}\n[capture.facets.drawn]\n")
+
+    done = capsula("capture", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+
+    told = "drawn > it: the facet's effect tells what is no JSON (this is a bug of the facet; please report it)"
+    assert (done.returncode, done.stderr) == (0, f"capsula: {told}\n")
+    assert document(only_capsule(tmp_path), "context.json")["drawn"] == {"ink": "blue"}
     assert files(only_capsule(tmp_path)) == {"context.json"}
 
 

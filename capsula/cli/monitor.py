@@ -15,7 +15,7 @@ from capsula.core.strict import conflicts, item_mistakes
 from capsula.effects.process import die_as
 from capsula.effects.surroundings import surroundings
 from capsula.flows.load import GONE, load
-from capsula.flows.monitor import REFUSED, Monitored, monitor, unrecorded
+from capsula.flows.monitor import REFUSED, STARTED, Monitored, monitor, unrecorded
 from capsula.flows.run import AFTER
 
 _TOLD = 3
@@ -105,7 +105,7 @@ def _is_free(file: Path, console: Console) -> bool:
 
 def _tell(monitored: Monitored, console: Console) -> None:
     """Say in one line what was lost, and in another, to a person, what was kept."""
-    unstarted = [fault for fault in monitored.faults if fault.path == ("started",)]
+    unstarted = [fault for fault in monitored.faults if fault.path == STARTED]
     console.mistakes(fault._replace(path=()) for fault in unstarted)
     told = (str(fault).splitlines()[0] for fault in monitored.faults if fault not in unstarted)
     lost = list(dict.fromkeys(told))

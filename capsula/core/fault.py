@@ -1,7 +1,8 @@
 """A fault: something that could not be learned or done, as a value."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from math import isfinite
+from typing import NamedTuple, TypeAlias, TypeGuard
 
 KeyPath: TypeAlias = tuple[str, ...]
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
@@ -67,3 +68,17 @@ def fault_of(error: OSError, subject: str = "") -> Fault:
     }.get(error.errno or 0, "failed")
     reason = error.strerror or str(error)
     return Fault(kind, f"{subject}: {reason}" if subject else reason)
+
+
+def is_json(value: object) -> TypeGuard[Json]:
+    """Tell whether a value can stand in a document: what others bring is checked by no one else."""
+    match value:
+        case None | bool() | int() | str():
+            return True
+        case float():
+            return isfinite(value)
+        case Mapping():
+            return all(isinstance(key, str) and is_json(part) for key, part in value.items())
+        case list() | tuple():
+            return all(is_json(part) for part in value)
+    return False

@@ -7,7 +7,7 @@ from pathlib import Path
 from returns.result import Failure, Success
 
 from capsula.core.effect import Archive, Effect, Keep, Remember, Remove, Seal, Share, Shell, Write
-from capsula.core.fault import Fault, Json, KeyPath, crash_of, fault_of
+from capsula.core.fault import Fault, Json, KeyPath, crash_of, fault_of, is_json
 from capsula.core.fragment import Answer, Fragment
 from capsula.effects.files import folders, replaced, written
 from capsula.effects.key import sealed
@@ -21,11 +21,15 @@ def performed(effects: Iterable[Effect], capsule: Path, *, durable: bool = False
     return [(effect.at, _answer(effect, capsule, durable=durable)) for effect in effects]
 
 
+_REPORT = "this is a bug of the facet; please report it"
+_NO_JSON = Fault("malformed", "the facet's effect tells what is no JSON", _REPORT)
+
+
 def _answer(effect: Effect, capsule: Path, *, durable: bool) -> Answer:
     try:
         return _performed(effect, capsule, durable=durable)
     except Exception as bug:  # what a facet has put into an effect, ours or a plugin's, may raise anything
-        return Failure(crash_of(bug, "this is a bug of the facet; please report it"))
+        return Failure(crash_of(bug, _REPORT))
 
 
 def _performed(effect: Effect, capsule: Path, *, durable: bool) -> Answer:
@@ -36,10 +40,18 @@ def _performed(effect: Effect, capsule: Path, *, durable: bool) -> Answer:
             return shell(effect)
         case Write():
             return _listed(effect, capsule)
-        case Archive() | Share():
-            from capsula.effects.archive import archived, shared
+        case Archive(target=target):
+            from capsula.effects.archive import archived
 
-            return archived(effect, capsule) if isinstance(effect, Archive) else shared(effect, capsule)
+            told = archived(effect, capsule)
+            if isinstance(told, Success) and not is_json(told.unwrap().facts):
+                _forgotten(capsule / target)
+                return Failure(_NO_JSON)
+            return told
+        case Share():
+            from capsula.effects.archive import shared
+
+            return shared(effect, capsule)
         case Keep():
             from capsula.effects.keep import kept
 
@@ -63,7 +75,10 @@ def _listed(effect: Write, capsule: Path) -> Answer:
             except OSError as error:
                 return Failure(fault_of(error, target))
             undone.callback(_forgotten, capsule / target)
-            withheld = {"withheld": told} if (told := source.withheld()) else {}
+            told = source.withheld()
+            if not is_json(told):
+                return Failure(_NO_JSON)
+            withheld = {"withheld": told} if told else {}
             listed.append({"file": target, "content": source.name, "size": size, **withheld})
         undone.pop_all()
     return Success(Fragment(listed))

@@ -37,6 +37,9 @@ _SIGNALS = {number.value: number.name for number in signal.Signals}  # without t
 _READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 """How a log is opened: the command may have put something else in its place."""
 
+STARTED = ("started",)
+"""The place of the fault that a command could not be started."""
+
 REFUSED = 125
 """Exit status of a command that was not run."""
 INTERRUPTED = 128 + signal.SIGINT
@@ -108,7 +111,9 @@ def unrecorded(surroundings: Surroundings, faults: tuple[Fault, ...], *, strict:
     if strict:
         return Monitored(None, None, faults)
     command = Command(surroundings.argv, surroundings.standing, surroundings.environ)
-    return Monitored(run(command, None, None), None, faults)
+    outcome = run(command, None, None)
+    unstarted = tuple(fault._replace(path=STARTED) for fault in outcome.faults if not fault.path)
+    return Monitored(outcome, None, (*faults, *unstarted))
 
 
 class _Sight(NamedTuple):

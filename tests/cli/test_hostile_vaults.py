@@ -107,6 +107,19 @@ def test_a_vault_that_cannot_be_used_costs_the_record_alone(flaw: Callable[[Path
     assert not (root / "elsewhere").exists() or os.listdir(root / "elsewhere") == []
 
 
+def test_a_command_that_there_is_not_is_told_where_nothing_is_recorded(root: Path) -> None:
+    is_a_file(root / "vault")
+
+    done = capsula("monitor", "no-such-command", cwd=root)
+
+    not_found, unrecorded = done.stderr.splitlines()
+    assert (done.returncode, not_found) == (
+        127,
+        "capsula: no-such-command: not found (check its spelling and PATH)",
+    )
+    assert unrecorded.startswith("capsula: this run is not recorded: ")
+
+
 def mounted(options: str, words: tuple[str, ...], root: Path) -> subprocess.CompletedProcess[str]:
     """Run the command line where the vault is a file system of its own, which nobody else sees."""
     (root / "vault").mkdir(exist_ok=True)
