@@ -241,6 +241,16 @@ def test_a_vault_that_came_with_the_repository_as_a_link_is_not_followed(root: P
     assert [*(root.parent / "elsewhere").iterdir()] == []
 
 
+def test_what_gets_no_name_is_not_left_half_built(root: Path) -> None:
+    (root / "capsula.toml").write_text('capsule-template = "group/%H"\n' + PLAIN)
+    (root / "vault").mkdir()
+    (root / "vault/group").write_text("")
+
+    done = capsula("capture", cwd=root)
+
+    assert (done.returncode, os.listdir(root / "vault/.capsula/building")) == (1, [])
+
+
 def test_links_of_the_user_lead_where_the_user_wants(root: Path) -> None:
     (root / "large").mkdir(0o700)
     (root / "vault").symlink_to("large")

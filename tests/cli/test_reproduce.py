@@ -367,6 +367,16 @@ def test_of_a_replay_that_cannot_be_run_nothing_is_left(with_input: Path) -> Non
     assert list((with_input.parent / "cache" / "capsula" / "reproductions").iterdir()) == []
 
 
+def test_a_directory_of_the_users_stays_where_nothing_can_be_run(with_input: Path, tmp_path: Path) -> None:
+    capsule = record(with_input, *COPY)
+    (with_input / "data/in.csv").unlink()
+    (tmp_path / "mine").mkdir()
+
+    status, _ = reproduced(with_input, "--into", str(tmp_path / "mine"), capsule.name)
+
+    assert (status, [*(tmp_path / "mine").iterdir()]) == (4, [])
+
+
 def test_a_replay_that_is_interrupted_ends_as_such_with_all_that_it_has_started(project: Path, tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     script = f"import os, time; os.path.exists({str(fifo)!r}) and print(open({str(fifo)!r}, 'w'), time.sleep(600))"
@@ -511,13 +521,15 @@ def test_a_link_in_the_source_leads_nothing_out_of_the_workspace(project: Path, 
     assert (tmp_path / "big" / "in.csv").read_text() == "new"
 
 
-def test_a_capsule_of_somebody_else_puts_nothing_beside_itself(project: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("received", ["received", "theirs/received"])
+def test_a_capsule_of_somebody_else_puts_nothing_beside_itself(received: str, project: Path, tmp_path: Path) -> None:
     capsule = record(project)
     reader = repository(tmp_path / "reader", {"a": b"a"})
-    shutil.copytree(capsule, reader / "received")
+    shutil.copytree(project / "vault/.capsula", reader / "theirs/.capsula")
+    shutil.copytree(capsule, reader / received)
     before = git(reader, "status", "--porcelain", "--untracked-files=all")
 
-    status, account = reproduced(reader, "--trust", "received")
+    status, account = reproduced(reader, "--trust", received)
 
     assert (status, account["verdict"]) == (0, "identical")
     assert git(reader, "status", "--porcelain", "--untracked-files=all") == before

@@ -19,7 +19,7 @@ from capsula.core.config import Config, Surroundings
 from capsula.core.fault import Json
 from capsula.core.settings import Settings
 from capsula.effects.asks import started
-from capsula.effects.environments import MARK, Environment, Order, built, foreseen
+from capsula.effects.environments import MARK, Environment, Order, built, foreseen, is_as_it_was
 from capsula.effects.installers import installer
 from capsula.restorers.building import Installer, Pip, Prospect
 from capsula.restorers.python_packages import Difference, Link, Own, Pin, Python, Recipe, recipe
@@ -88,6 +88,19 @@ def test_where_another_user_could_put_what_is_run_nothing_is_built(flaw: Callabl
 
     assert (refused.kind, refused.message.endswith("belongs to another user")) == ("unsafe", True)
     assert [*order.place.iterdir()] == [planted]
+
+
+@pytest.mark.parametrize("name", ["python3", "../../usr/bin/python3", "python3\n"])
+def test_no_program_that_a_capsule_names_is_run_to_see_what_it_is(name: str, tmp_path: Path) -> None:
+    program = tmp_path / "python3"
+    program.write_text(f"#!/bin/sh\ntouch '{tmp_path / 'canary'}'\n")
+    program.chmod(0o755)
+    named = {"interpreter": {"executable": f"{tmp_path}/{name}"}}
+    climbing = {"interpreter": {"executable": f"/usr/bin/../..{program}"}}
+
+    told = [is_as_it_was(it, surroundings(tmp_path)) for it in (named, climbing)]
+
+    assert (told, (tmp_path / "canary").exists()) == ([False, False], False)
 
 
 def test_what_was_recorded_is_built_again_and_then_found(
