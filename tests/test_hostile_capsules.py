@@ -242,14 +242,15 @@ RUNNERS = {"eval", "exec", "compile", "__import__", "execfile"}
 
 
 def test_nothing_that_is_read_is_ever_decoded_as_a_program() -> None:
-    found = [
+    found = {
         f"{file.name}: {ast.unparse(node)}"
         for file in sorted(Path(capsula.__file__).parent.rglob("*.py"))
         for node in ast.walk(ast.parse(file.read_text()))
         if is_decoding(node)
-    ]
+    }
 
-    assert found == ["beside.py: import marshal"]  # for what a child of ours answers, and nothing that is read
+    # For what a child of ours is asked and answers, and nothing that is read.
+    assert found == {"beside.py: import marshal", "beside.py: import pickle"}
 
 
 def is_decoding(node: ast.AST) -> bool:
