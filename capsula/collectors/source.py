@@ -176,7 +176,7 @@ def _of_repository(repository: pygit2.Repository, seen: _Seen, place: _Place) ->
         repository, attribute_files(repository, place.top, named, place.config.surroundings.environ)
     )
     differing = seen.walked | seen.staged | index.hidden | index.unknown | (index.files.keys() if converted else set())
-    suspects = {path for path in differing - index.submodules if not _is_in(without, path)}
+    suspects = {path for path in differing if not _is_in(without, path)}
     clean = dict(index.files)
     for path in suspects:
         clean.pop(path, None)

@@ -265,23 +265,28 @@ print(json.dumps(collect(config(Path(sys.argv[1]))).unwrap().facts["project"].ge
     }
 
 
-def test_a_link_in_the_place_of_a_submodule_leads_to_no_repository(top: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_published", [False, True])
+def test_what_stands_in_the_place_of_a_submodule_is_kept_and_where_a_link_leads_is_not(
+    top: Path, tmp_path: Path, is_published: bool
+) -> None:
     inner = repository(tmp_path / "inner", {"f": b"1\n"})
-    for name in ("here", "there"):
+    for name in ("file", "here", "there"):
         git(top, "submodule", "--quiet", "add", os.fspath(inner), name)
     commit(top)
-    for name, target in (("here", Path()), ("there", inner)):
+    if is_published:
+        published(top)
+    for name in ("file", "here", "there"):
         shutil.rmtree(top / name)
-        (top / name).symlink_to(target)
+    (top / "file").write_text("a\n")
+    (top / "here").symlink_to(".")
+    (top / "there").symlink_to(inner)
 
     fragment = captured(config(top), tmp_path / "capsule")
+    put_back(fragment, tmp_path / "capsule", top, tmp_path / "fresh").unwrap()
 
-    assert told(fragment, "nested") is None
-    assert told(fragment, "ignored") == [
-        {"path": "here", "size": 1},
-        {"path": "there", "size": len(os.fsencode(inner))},
-    ]
+    assert (told(fragment, "nested"), told(fragment, "ignored")) == (None, None)
     assert not (tmp_path / "capsule/.capsula/source/project.nested").exists()
+    assert tree(tmp_path / "fresh") == tree(top)
 
 
 def test_a_sparse_checkout_comes_back_as_it_is_and_is_not_dirty(top: Path, tmp_path: Path) -> None:
