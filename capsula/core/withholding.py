@@ -121,40 +121,12 @@ _HARMLESS_NAMES = r"""(?isx)
     | .*\.(py|pyi|pyx|ipynb|r|rmd|jl|m|c|h|cc|cpp|cxx|hpp|f90|go|rs|java|kt|scala|js|jsx|ts|tsx|rb|pl|lua|sql
           |sh|html|css|md|rst|tex|txt)
     """
-_CODE_ENDINGS = (
-    *(
-        b".py",
-        b".pyi",
-        b".pyx",
-        b".ipynb",
-        b".r",
-        b".rmd",
-        b".qmd",
-        b".jl",
-        b".m",
-        b".c",
-        b".h",
-        b".cc",
-        b".cpp",
-        b".cxx",
-    ),
-    *(
-        b".hpp",
-        b".cu",
-        b".cuh",
-        b".f90",
-        b".go",
-        b".rs",
-        b".java",
-        b".kt",
-        b".scala",
-        b".js",
-        b".mjs",
-        b".cjs",
-        b".jsx",
-    ),
-    *(b".ts", b".tsx", b".rb", b".pl", b".pm", b".lua", b".sql", b".php", b".cs", b".swift", b".hs", b".ml"),
-    *(b".html", b".css", b".md", b".rst", b".tex", b".diff", b".patch"),
+_CODE_ENDINGS = tuple(
+    b"." + ending
+    for ending in (
+        b"py pyi pyx ipynb r rmd qmd jl m c h cc cpp cxx hpp cu cuh f90 go rs java kt scala js mjs cjs "
+        b"jsx ts tsx rb pl pm lua sql php cs swift hs ml html css md rst tex diff patch"
+    ).split()
 )
 
 
