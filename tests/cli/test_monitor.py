@@ -661,7 +661,7 @@ from capsula.core.effect import Source, Write
 from capsula.core.fragment import Fragment
 
 def collect(config):
-    drawing = Source("drawing", lambda: iter([b"<svg/>"]), withheld=lambda: [object()])
+    drawing = Source(object(), lambda: iter([b"<svg/>"]))
     return Success(Fragment(effects=(Write((("drawing.svg", drawing),)),)))
 """
 
