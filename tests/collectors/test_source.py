@@ -354,3 +354,19 @@ def test_an_empty_commit_is_a_commit(tmp_path: Path) -> None:
     put_back(fragment, tmp_path / "capsule", top, tmp_path / "fresh").unwrap()
 
     assert told(fragment, "head") == head(top) == head(tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("is_hidden", [False, True])
+def test_what_stands_behind_a_link_in_the_place_of_a_directory_is_not_kept(is_hidden: bool, tmp_path: Path) -> None:
+    top = repository(tmp_path / "top", {"d/x": b"x\n"})
+    write(tmp_path / "outside", {"x": b"private words\n"})
+    if is_hidden:
+        git(top, "update-index", "--assume-unchanged", "d/x")
+    shutil.rmtree(top / "d")
+    (top / "d").symlink_to("../outside")
+
+    fragment = captured(config(top), tmp_path / "capsule")
+
+    put_back(fragment, tmp_path / "capsule", top, tmp_path / "fresh").unwrap()
+    assert told(fragment, "deleted") == ["d/x"]
+    assert tree(tmp_path / "fresh") == {"d": ("link", b"../outside")}
