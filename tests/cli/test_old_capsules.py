@@ -164,3 +164,21 @@ def test_a_program_of_an_old_capsule_is_not_run_without_trust(project: Path) -> 
     old_run(project)
 
     assert capsula("reproduce", "old", cwd=project).returncode == 5
+
+
+@pytest.mark.parametrize(("damage", "status"), [("a patch that is none", 5), ("a repository elsewhere", 1)])
+def test_a_damaged_capsule_of_then_is_refused(damage: str, status: int, project: Path) -> None:
+    old = old_run(project)
+    (old.parent / "x.diff").write_bytes((old / "project.diff").read_bytes())
+    if damage == "a patch that is none":
+        (old / "project.diff").write_bytes(b"diff --git a/x b/x\nindex 1..2\n@@ x\n")
+    else:
+        context = json.loads((old / "context.json").read_text())
+        context["git"]["../x"] = context["git"].pop("project")
+        (old / "context.json").write_text(json.dumps(context))
+
+    done = capsula("checkout", "old", "../again", cwd=project)
+    verified = capsula("verify", "old", cwd=project)
+
+    assert (done.returncode, verified.returncode) == (status, 1)
+    assert "Traceback" not in done.stderr + verified.stderr
