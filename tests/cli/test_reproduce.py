@@ -577,6 +577,16 @@ def test_a_damaged_source_is_refused_though_its_capsule_is_trusted(project: Path
     assert (done.returncode, "the source cannot be restored" in done.stderr) == (5, True)
 
 
+def test_what_prepared_the_capture_is_not_done_again(project: Path, tmp_path: Path) -> None:
+    commands = f"pre-capture-commands = ['echo prepared >> {tmp_path / 'log'}']\n"
+    (project / "capsula.toml").write_text(SETTINGS + commands)
+    capsule = record(project)
+
+    status, account = reproduced(project, capsule.name)
+
+    assert (status, account["verdict"], (tmp_path / "log").read_text()) == (0, "identical", "prepared\n")
+
+
 def test_a_run_outside_of_the_root_is_blocked(project: Path, tmp_path: Path) -> None:
     assert capsula("-C", str(project), "monitor", "true", cwd=tmp_path).returncode == 0
 
