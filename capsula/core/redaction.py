@@ -61,7 +61,9 @@ class Redaction(NamedTuple):
 
     def fault(self, fault: Fault) -> Fault:
         """Return a fault that tells no secret."""
-        return fault._replace(message=self.text(fault.message), remedy=self.text(fault.remedy))
+        return fault._replace(
+            message=self.text(fault.message), remedy=self.text(fault.remedy), path=tuple(map(self.text, fault.path))
+        )
 
     def json(self, value: Json) -> Json:
         """Return a value with the secrets in all of its texts marked, and those whose key or option names them.

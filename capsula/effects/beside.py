@@ -1,14 +1,23 @@
 """Beside: what only looks is done by a child of ours, on another processor, while we do something else."""
 
 import os
+import select
 import signal
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from threading import active_count
 from typing import BinaryIO, NoReturn, TypeAlias
 
 Serve: TypeAlias = Callable[[Iterator[object]], Iterator[tuple[Hashable, object]]]
 """What an assistant does: it turns what it is told into questions and their answers, in the order of the questions."""
+
+
+PATIENCE = 15.0
+"""Seconds in which an assistant that is not blocked needs the processor for at least a moment."""
+
+_LENGTH = 8
+"""Bytes in which the length of an answer is told."""
 
 
 class Assistant:
@@ -17,10 +26,12 @@ class Assistant:
     What is told, asked and answered is any value that ``pickle`` knows. It may be gone at any time.
     """
 
-    def __init__(self, pid: int, questions: int, answers: int) -> None:
+    def __init__(self, pid: int, questions: int, answers: int, patience: float) -> None:
         self._pid = pid
         self._questions = open(questions, "wb")  # noqa: SIM115  # closed by `dismiss`
-        self._answers = open(answers, "rb")  # noqa: SIM115
+        self._answers = open(answers, "rb", buffering=0)  # noqa: SIM115
+        self._patience = patience
+        self._is_blocked = False
         self._asked: set[Hashable] = set()
         self._known: dict[Hashable, object] = {}
 
@@ -41,18 +52,26 @@ class Assistant:
         self.tell(*questions)
 
     def answer(self, question: Hashable) -> object:
-        """Wait for the answer to a question; None if it has none, or is gone or dismissed."""
+        """Wait for the answer to a question; None if it has none, or is gone or dismissed.
+
+        Raises:
+            TimeoutError: it waits itself, for what does not come; it was ended.
+        """
         import pickle
 
+        if question in self._known:
+            return self._known[question]
+        if self._is_blocked:
+            raise TimeoutError
         if self._answers.closed:
             return None
         if question not in self._asked:
             self.ask(question)
         try:
             while question not in self._known:
-                asked, answer = pickle.load(self._answers)  # noqa: S301  # of a child of ours
+                asked, answer = pickle.loads(self._read(int.from_bytes(self._read(_LENGTH))))  # noqa: S301  # our child's
                 self._known[asked] = answer
-        except (OSError, EOFError, pickle.UnpicklingError):  # it is gone
+        except EOFError:  # it is gone
             return None
         return self._known[question]
 
@@ -69,8 +88,31 @@ class Assistant:
             _forgotten(self._pid)
             self._pid = 0
 
+    def _read(self, size: int) -> bytes:
+        content = bytearray()
+        while len(content) < size:
+            self._wait()
+            part = self._answers.read(size - len(content))
+            if not part:
+                raise EOFError
+            content += part
+        return bytes(content)
 
-def assistant(serve: Serve) -> Assistant | None:
+    def _wait(self) -> None:
+        """Wait for something to read, as long as the child does something."""
+        poll = select.poll()
+        poll.register(self._answers, select.POLLIN)
+        spent: int | None = None
+        while not poll.poll(self._patience * 1000):
+            before, spent = spent, _time_spent(self._pid)
+            if spent is not None and spent == before:
+                self._is_blocked = True
+                os.kill(self._pid, signal.SIGKILL)
+                self.dismiss()
+                raise TimeoutError
+
+
+def assistant(serve: Serve, patience: float = PATIENCE) -> Assistant | None:
     """Return an assistant, which is to be closed; none where there is one processor only, or can be no child."""
     processors = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
     if len(processors) == 1:
@@ -86,7 +128,8 @@ def assistant(serve: Serve) -> Assistant | None:
         os.close(questions)
         with open(told, "rb") as stream:
             for answer in serve(_values(stream)):
-                pickle.dump(answer, answers)
+                content = pickle.dumps(answer)
+                answers.write(len(content).to_bytes(_LENGTH) + content)
                 answers.flush()
 
     child = _forked(answered)
@@ -95,7 +138,7 @@ def assistant(serve: Serve) -> Assistant | None:
         os.close(questions)
         return None
     pid, outlet = child
-    return Assistant(pid, questions, outlet)
+    return Assistant(pid, questions, outlet, patience)
 
 
 def _values(stream: BinaryIO) -> Iterator[object]:
@@ -136,6 +179,15 @@ def _work(work: Callable[[BinaryIO], None], entrance: int) -> NoReturn:
             work(answers)
     finally:
         os._exit(0)
+
+
+def _time_spent(pid: int) -> int | None:
+    """Return the ticks of the clock in which a process computed; none where that is not told."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    return sum(map(int, status.rpartition(")")[2].split()[11:13]))  # the command's name, in parentheses, comes first
 
 
 def _forgotten(pid: int) -> None:

@@ -9,13 +9,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar, cast
 
+from returns.result import Failure
+
 import capsula.core.withholding
 import capsula.reading.content  # noqa: F401  # both of us need these
 from capsula.core.config import CHECKOUT, FACET, Config
 from capsula.core.effect import Effect, Share, Source, Write
+from capsula.core.fault import Fault
 from capsula.core.fragment import Answer
 from capsula.core.once import Reader, once
-from capsula.effects.beside import assistant
+from capsula.effects.beside import PATIENCE, assistant
 
 R = TypeVar("R")
 
@@ -23,11 +26,18 @@ MOST = 8 << 20
 """Bytes of a patch or a pack that an answer may hold; one with more is left to whoever writes it."""
 
 
+_BLOCKED = Fault(
+    "blocked",
+    "reading the repository waited for something that did not come, and was given up",
+    "is there a named pipe where git has a file, as `.gitignore`, or a disk that does not answer?",
+)
+
+
 class Apart:
     """What reads repositories for one gathering; where it has no answer, they are read by whoever asks."""
 
-    def __init__(self) -> None:
-        self._assistant = assistant(_served)
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._assistant = assistant(_served, patience)
         self._is_begun = False
 
     def begin(self, config: Config) -> None:
@@ -70,7 +80,10 @@ class Apart:
     def _read(self, key: Hashable, read: Callable[[], R]) -> R:
         if not (isinstance(key, tuple) and key[0] in {FACET, CHECKOUT}):
             return read()
-        answer = self._answer(key)
+        try:
+            answer = self._answer(key)
+        except TimeoutError:
+            return cast("R", Failure(_BLOCKED))
         if answer is not None:
             return cast("R", answer)
         from capsula.effects.offline import load_offline

@@ -80,10 +80,13 @@ def test_the_marks_of_a_document_are_listed_and_what_is_not_marked_is_told() -> 
 
 
 def test_a_fault_tells_no_secret() -> None:
-    fault = Fault("pre-capture", "`login --password hunter2` failed", "mend password=hunter2", ("a",))
+    fault = Fault("pre-capture", "`login --password hunter2` failed", "mend password=hunter2", ("password=hunter2",))
 
     assert Redaction().fault(fault) == Fault(
-        "pre-capture", "`login --password [redacted named]` failed", "mend password=[redacted named]", ("a",)
+        "pre-capture",
+        "`login --password [redacted named]` failed",
+        "mend password=[redacted named]",
+        ("password=[redacted named]",),
     )
 
 

@@ -1,7 +1,9 @@
 """An assistant answers, or is known to be gone; nothing of it is left."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -25,7 +27,7 @@ else:
     it.ask(1, 2)
     print(*(it.answer(question) for question in {asked}))
     it.close()
-    print(it.answer(1))
+    print(it.answer(4))
 try:
     os.waitpid(-1, 0)
 except ChildProcessError:
@@ -69,3 +71,38 @@ def test_an_assistant_answers_or_is_known_to_be_gone(
     )
 
     assert (done.stdout.splitlines(), done.stderr) == ([*answers, "alone"], "")
+
+
+def test_an_assistant_that_is_blocked_is_given_up_and_one_that_computes_is_not(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    script = """
+import sys
+from time import process_time
+from capsula.effects.beside import assistant
+
+def serve(told):
+    for question in told:
+        while question == "long" and process_time() < 3:
+            pass
+        yield question, open("pipe").read() if question == "blocked" else question
+
+it = assistant(serve, patience=0.2)
+for question in ("short", "long", "blocked", "short", "other"):
+    try:
+        print(it.answer(question))
+    except TimeoutError:
+        print("given up")
+it.close()
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+    assert (done.stdout.split("\n"), done.stderr) == (["short", "long", "given up", "short", "given up", ""], "")

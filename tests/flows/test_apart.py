@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.repositories import commit, git, repository, write
-from tests.running import PATIENCE, PLAIN, capsula, document, environment, files
+from tests.running import PATIENCE, PLAIN, capsula, document, environment, files, only_capsule
 from tests.sources import published
 
 APART = """
@@ -111,6 +111,35 @@ def test_whatever_becomes_of_the_child_the_capsule_is_the_same(what: str, tmp_pa
     one, other = captured(root, AFTER.format(what=what), tmp_path / "one"), captured(root, APART, tmp_path / "other")
 
     assert one == other
+
+
+def test_a_repository_that_nobody_can_read_to_its_end_does_not_hold_us(tmp_path: Path) -> None:
+    root = project(tmp_path)
+    os.mkfifo(root / ".gitignore")
+    script = """
+from capsula.flows.apart import Apart
+with Apart(patience=0.2) as apart:
+    from capsula.cli.main import run
+    run(["monitor", "sh", "-c", "echo it ran"], apart)
+"""
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", script],
+        cwd=root,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+    context = document(only_capsule(root), "context.json")
+    assert (done.returncode, done.stdout) == (0, "it ran\n")
+    assert [(fault["path"], fault["kind"]) for fault in context["capsula"]["faults"]] == [
+        (["git"], "blocked"),
+        (["source"], "blocked"),
+    ]
+    assert (context["cwd"], "git" in context) == (str(root), False)
 
 
 def test_nothing_of_it_is_left_beside_the_command(tmp_path: Path) -> None:
