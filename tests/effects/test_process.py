@@ -319,9 +319,12 @@ def test_where_no_thread_can_be_started_the_streams_are_left_alone(wrapper: Wrap
 def test_a_log_is_hashed_where_no_third_thread_can_be_started(wrapper: Wrapper) -> None:
     narrow = Wrapper(wrapper.directory, before=_room_for_threads(2))
 
-    ended = narrow.run("head", "-c", "1000000", "/dev/zero")
+    script = "import os; os.write(1, bytes(1_000_000)); os.read(0, 1)"
+    process = narrow.start(sys.executable, "-I", "-S", "-c", script)
+    shown = read_until(_stdout(process), b"\0")  # the thread of the other stream is there as long as the command is
+    rest, _ = process.communicate(b"go", PATIENCE)
 
-    assert (ended.returncode, narrow.faults) == (0, [])
+    assert (process.returncode, narrow.faults, shown + rest) == (0, [], bytes(1_000_000))
     assert narrow.outcome["sums"][0] == [1_000_000, sha256(bytes(1_000_000)).hexdigest()]
 
 

@@ -53,7 +53,9 @@ def test_every_byte_of_each_stream_arrives_and_is_kept(wrapper: Wrapper, tmp_pat
 
 
 def test_of_each_log_we_know_what_is_in_it(wrapper: Wrapper) -> None:
-    ended = wrapper.run("sh", "-c", "seq 700000; echo password=canary-hunter2 >&2")
+    script = "import os; os.write(1, bytes(range(250)) * 20_000); os.write(2, b'password=canary-hunter2\\n')"
+
+    ended = wrapper.run(sys.executable, "-I", "-S", "-c", script)
 
     assert ended.stderr == b"password=canary-hunter2\n"
     assert wrapper.outcome["sums"] == [[len(log), sha256(log).hexdigest()] for log in wrapper.logs]
@@ -518,33 +520,13 @@ def test_a_terminal_that_has_no_name_here_is_one(wrapper: Wrapper) -> None:
     front = ["unshare", "-m", "sh", "-c", f'{others} || exit 99; exec "$@"', "sh"]
 
     terminal = Terminal.of([*front, *wrapper.argv("sh", "-c", "test -t 1 && test -t 2 && stty -icanon <&2; exit 3")])
-    read_until(terminal.keyboard, None)
+    shown = read_until(terminal.keyboard, None)
     status = terminal.process.wait(PATIENCE)
 
     os.close(terminal.keyboard)
-    if status not in {3, -signal.SIGABRT}:
+    if status == 99 or b"unshare:" in shown:
         pytest.skip("needs: root")
     assert (status, wrapper.faults) == (3, [])
-
-
-def test_a_key_that_is_taken_at_the_terminal_ends_no_passing_on(wrapper: Wrapper) -> None:
-    script = """
-import os, time, tty
-tty.setcbreak(2)
-taken = os.read(os.open("/dev/tty", os.O_RDONLY), 1)
-time.sleep(0.1)  # in which we see that it is taken
-print("taken", flush=True)
-print("pressed", taken + os.read(2, 1), flush=True)
-"""
-    terminal = Terminal.of(wrapper.argv(sys.executable, "-c", script), stdin=subprocess.DEVNULL)
-
-    _await(lambda: not _flags(terminal) & termios.ICANON)
-    terminal.type(b"p")
-    terminal.shown_until(b"taken")
-    terminal.type(b"q")
-    terminal.shown_until(b"pressed b'pq'")
-
-    assert terminal.ended() == 0
 
 
 def test_what_nobody_takes_yet_is_not_settled() -> None:
