@@ -292,7 +292,7 @@ def _pipe() -> tuple[int, int]:
 
 def _new_file(path: Path) -> Result[int, Fault]:
     try:
-        return Success(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600))
+        return Success(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError as error:
         return Failure(fault_of(error, str(path)))
 

@@ -174,7 +174,7 @@ def bring_to_foreground(group: int) -> None:
 
 @contextmanager
 def _controlling() -> Iterator[int]:
-    terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    terminal = os.open("/dev/tty", os.O_RDWR)
     try:
         yield terminal
     finally:
