@@ -1,6 +1,6 @@
-"""What a command can notice of who runs it, as a table of wrappers: ``python -m benchmarks.wrapping``.
+"""What a command can notice of who runs it, as a table of wrappers: ``python -m benchmarks.wrapping [WRAPPER]...``.
 
-The cases are those of the tests. A wrapper that is not on ``PATH`` is left out.
+The cases are those of the tests. The columns of wrappers that are not named, or not on ``PATH``, stay as they are.
 """
 
 import platform
@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from itertools import groupby
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,6 +25,7 @@ _BEGIN, _END = "<!-- measured -->", "<!-- end -->"
 
 _PATIENCE = 15.0
 _KEPT = "kept"
+_TICK = "✓"
 
 
 @frozen
@@ -65,18 +67,50 @@ WRAPPERS = (
 )
 
 
+@frozen
+class Column:
+    """What was seen of a wrapper: of which version, when and where, and in a word or two how it keeps each case."""
+
+    version: str
+    measured: str
+    told: Mapping[str, str]
+
+
 def main() -> int:
-    """Run all cases under all wrappers that are here, and write the tables into the page."""
-    wrappers = [wrapper for wrapper in WRAPPERS if shutil.which(wrapper.version[0])]
+    """Run all cases under the wrappers that are named, or all that are here, and write the tables into the page."""
+    named = sys.argv[1:] or [wrapper.name for wrapper in WRAPPERS]
+    wrappers = [wrapper for wrapper in WRAPPERS if wrapper.name in named and shutil.which(wrapper.version[0])]
     with TemporaryDirectory(prefix="wrapping-") as scratch:
-        results = {
-            case.name: {wrapper.name: _told(case, wrapper, Path(scratch)) for wrapper in wrappers}
-            for cases in CASES.values()
-            for case in cases
-        }
+        seen_now = {wrapper.name: _column(wrapper, Path(scratch)) for wrapper in wrappers}
     before, _, rest = PAGE.read_text().partition(_BEGIN)
-    PAGE.write_text(f"{before}{_BEGIN}\n\n{_page(wrappers, results)}\n{_END}{rest.partition(_END)[2]}")
+    known, _, after = rest.partition(_END)
+    columns = {**_columns(known), **seen_now}
+    PAGE.write_text(f"{before}{_BEGIN}\n\n{_page(columns)}\n{_END}{after}")
     return 0
+
+
+def _column(wrapper: Wrapper, scratch: Path) -> Column:
+    measured = f"{date.today().isoformat()}, {platform.system()} {platform.release().partition('-')[0]}"
+    told = {case.name: _told(case, wrapper, scratch) for cases in CASES.values() for case in cases}
+    return Column(_version(wrapper), measured, told)
+
+
+def _columns(page: str) -> dict[str, Column]:
+    """Return the columns of the tables on a page."""
+    lines = groupby(page.splitlines(), lambda line: line.startswith("|"))
+    of_wrappers, *tables = [[_cells(line) for line in table] for is_table, table in lines if is_table]
+    return {
+        name: Column(
+            version,
+            measured,
+            {row[0]: row[head.index(name)].replace(_TICK, _KEPT) for head, _, *rows in tables for row in rows},
+        )
+        for name, _, version, measured, _ in of_wrappers[2:]
+    }
+
+
+def _cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.removeprefix("|").removesuffix("|").split("|")]
 
 
 def _told(case: Case, wrapper: Wrapper, scratch: Path) -> str:
@@ -117,26 +151,30 @@ def _shell_status(status: int) -> int:
     return 128 - status if status < 0 else status
 
 
-def _page(wrappers: Sequence[Wrapper], results: Mapping[str, Mapping[str, str]]) -> str:
-    kept = {wrapper.name: sum(told[wrapper.name] == _KEPT for told in results.values()) for wrapper in wrappers}
+def _page(columns: Mapping[str, Column]) -> str:
+    shown = {wrapper: columns[wrapper.name] for wrapper in WRAPPERS if wrapper.name in columns}
+    names = [case.name for cases in CASES.values() for case in cases]
     parts = [
-        f"Measured on {date.today().isoformat()} on {platform.system()} {platform.release().partition('-')[0]}.",
         _table(
-            ("", "records output", "version", "cases kept"),
+            ("", "records output", "version", "measured", "cases kept"),
             (
                 (
                     wrapper.name,
                     "yes" if wrapper.records else "no",
-                    _version(wrapper),
-                    f"{kept[wrapper.name]} of {len(results)}",
+                    column.version,
+                    column.measured,
+                    f"{sum(column.told.get(name) == _KEPT for name in names)} of {len(names)}",
                 )
-                for wrapper in wrappers
+                for wrapper, column in shown.items()
             ),
         ),
     ]
     for about, cases in CASES.items():
-        rows = ((case.name, *(_cell(results[case.name][wrapper.name]) for wrapper in wrappers)) for case in cases)
-        parts += [f"### {about}", _table((about, *(wrapper.name for wrapper in wrappers)), rows)]
+        rows = (
+            (case.name, *(_cell(column.told.get(case.name, "not tried")) for column in shown.values()))
+            for case in cases
+        )
+        parts += [f"### {about}", _table((about, *(wrapper.name for wrapper in shown)), rows)]
     known = (_exception(case) for cases in CASES.values() for case in cases if case.differs)
     parts += ["### Where Capsula's row is not kept", "\n".join(known)]
     return "\n\n".join(parts) + "\n"
@@ -147,7 +185,7 @@ def _exception(case: Case) -> str:
 
 
 def _cell(told: str) -> str:
-    return "✓" if told == _KEPT else told
+    return _TICK if told == _KEPT else told
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
