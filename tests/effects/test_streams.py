@@ -537,7 +537,9 @@ def test_what_nobody_takes_yet_is_not_settled() -> None:
         os.write(stream.entrance, bytes(100_000))
         _await(lambda: waiting(outlet) == PIPE and waiting(stream.outlet) == 0)
         was_settled = stream.is_settled()
-        taken = sum(len(os.read(outlet, MIB)) for _ in iter(lambda: waiting(outlet) or stream.is_settled(), True))
+        taken = 0
+        while not stream.is_settled() or waiting(outlet):
+            taken += len(os.read(outlet, MIB)) if waiting(outlet) else 0
         os.close(stream.entrance)
 
     assert (was_settled, stream.is_settled(), taken) == (False, True, 100_000)
