@@ -130,7 +130,7 @@ class Stream:
             self._is_idle = True
             ready = _ready(ends if keyboard is None else [*ends, keyboard], deadline)
             self._is_idle = False  # before something is read: who finds nothing to read asks this next
-            if self.ended in ready:  # all that a pipe can hold is owed, and its end; of what comes later, what comes soon
+            if self.ended in ready:  # what a pipe can hold is owed, and its end; of what comes later, what comes soon
                 ends.remove(self.ended)
                 owed, deadline = MIB + 1, monotonic() + GRACE
             elif not ready:
