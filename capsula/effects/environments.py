@@ -132,9 +132,9 @@ def built(order: Order, report: Report = silent) -> Result[Environment, Fault]:
     Faults: ``unavailable`` (no such Python, or packages that cannot be had: all are told), ``failed``, ``timeout``,
     ``busy``, ``unsafe`` (the place is another user's, who could have put there what is run), and those of the disk.
     """
-    return _private(order.place).bind(
-        lambda _: found(order.recipe.python, order.surroundings, order.interpreters).bind(
-            lambda base: _of_base(evolve(order, recipe=_recipe(order, base)), base, report)
+    return found(order.recipe.python, order.surroundings, order.interpreters).bind(
+        lambda base: _private(order.place).bind(
+            lambda _: _of_base(evolve(order, recipe=_recipe(order, base)), base, report)
         )
     )
 
