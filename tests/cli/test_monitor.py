@@ -336,14 +336,25 @@ def test_a_command_that_cannot_be_executed_ends_with_126(project: Path) -> None:
     assert (done.returncode, document(only_capsule(project), "post-run-info.json")["exit_code"]) == (126, 126)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL, signal.SIGSEGV, signal.SIGINT])
-def test_a_death_by_signal_is_capsulas_own(project: Path, number: signal.Signals) -> None:
-    done = capsula("monitor", "sh", "-c", f"kill -{number.value} $$", cwd=project)
+WITHOUT_NAME = signal.SIGRTMIN + 6
+
+
+@pytest.mark.parametrize(
+    ("number", "name", "status"),
+    [
+        (signal.SIGTERM, "SIGTERM", "killed"),
+        (signal.SIGKILL, "SIGKILL", "killed"),
+        (signal.SIGSEGV, "SIGSEGV", "killed"),
+        (signal.SIGINT, "SIGINT", "interrupted"),
+        (WITHOUT_NAME, str(WITHOUT_NAME), "killed"),
+    ],
+)
+def test_a_death_by_signal_is_capsulas_own(project: Path, number: int, name: str, status: str) -> None:
+    done = capsula("monitor", sys.executable, "-c", f"import os; os.kill(os.getpid(), {int(number)})", cwd=project)
 
     after = document(only_capsule(project), "post-run-info.json")
-    status = "interrupted" if number is signal.SIGINT else "killed"
     assert done.returncode == -number
-    assert (after["exit_code"], after["signal"], after["capsula"]["status"]) == (128 + number, number.name, status)
+    assert (after["exit_code"], after["signal"], after["capsula"]["status"]) == (128 + number, name, status)
 
 
 def test_a_signal_that_comes_after_the_commands_end_costs_no_record(project: Path) -> None:
