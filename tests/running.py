@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 PATIENCE = 60
 """Seconds after which something hangs."""
 
@@ -43,25 +41,6 @@ def behind(front: Sequence[str], *words: str, cwd: Path, **changes: str | None) 
         timeout=PATIENCE,
         check=False,
     )
-
-
-def traced(*words: str, options: Sequence[str], cwd: Path, environ: Mapping[str, str]) -> list[str]:
-    """Return the lines that strace writes of a program; the test is skipped where nobody may be traced."""
-    trace = cwd.parent / "trace.txt"
-    done = subprocess.run(
-        ["strace", "-qq", "-e", "signal=none", *options, "-o", str(trace), *words],
-        cwd=cwd,
-        env=environ,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    if "ptrace" in done.stderr.lower():
-        pytest.skip("needs: strace")
-    assert (done.returncode, done.stderr) == (0, "")
-    return trace.read_text().splitlines()
 
 
 def environment(**changes: str | None) -> dict[str, str]:

@@ -12,7 +12,8 @@ from time import time
 import pytest
 
 from tests.repositories import repository, write
-from tests.running import PATIENCE, PLAIN, capsula, document, environment, only_capsule, traced
+from tests.running import PATIENCE, PLAIN, capsula, document, environment, only_capsule
+from tests.tracing import traced
 
 HEAVY = {
     "asyncio",

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.repositories import repository, write
-from tests.running import PLAIN, environment, traced
+from tests.running import PLAIN, environment
+from tests.tracing import traced
 
 CALLS = 6
 PROGRAM = """

@@ -13,7 +13,8 @@ from returns.result import Success
 
 from capsula.core.content import FILE, LINK, PROGRAM, Content
 from capsula.reading.content import content, reading, tried
-from tests.running import PATIENCE, environment, traced
+from tests.running import PATIENCE, environment
+from tests.tracing import traced
 
 MIB = 1024 * 1024
 
