@@ -13,6 +13,7 @@ from capsula.core.config import Config
 from capsula.core.fault import Json
 from capsula.core.fragment import Answer, Fragment
 from capsula.core.variables import is_local, is_numeric, is_secret
+from capsula.reading.text import text
 
 
 def collect(config: Config) -> Answer:
@@ -26,7 +27,7 @@ def collect(config: Config) -> Answer:
 
 def observed(top: Path, environ: Mapping[str, str]) -> dict[str, Json]:
     """Return what is to be seen on the system whose files are below ``top``."""
-    status = _fields(_text(top / "proc/self/status"))
+    status = _fields(text(top / "proc/self/status"))
     affinity = status.get("Cpus_allowed_list")
     return {
         "numerics": _set(environ, is_numeric),
@@ -37,7 +38,7 @@ def observed(top: Path, environ: Mapping[str, str]) -> dict[str, Json]:
         "cpu": _cpu(top),
         "libraries": _libraries(top),
         "umask": status.get("Umask"),
-        "limits": _limits(_text(top / "proc/self/limits")),
+        "limits": _limits(text(top / "proc/self/limits")),
     }
 
 
@@ -163,11 +164,3 @@ _NAME = 26
 def _fields(text: str) -> dict[str, str]:
     lines = (line.partition(":") for line in text.splitlines())
     return {name.strip(): value.strip() for name, _, value in lines}
-
-
-def _text(file: Path) -> str:
-    """Return what a file holds; nothing if it cannot be read."""
-    try:
-        return file.read_text("utf-8", "surrogateescape")
-    except OSError:
-        return ""

@@ -10,7 +10,8 @@ from returns.result import Success, safe
 from capsula.core.config import Config
 from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment
-from capsula.reading.control_groups import MOUNT, content, groups, up
+from capsula.reading.control_groups import MOUNT, groups, up
+from capsula.reading.text import text
 
 IMAGE = "CAPSULA_IMAGE"
 """The variable that tells which image a container was made of: nothing inside of it can."""
@@ -44,7 +45,7 @@ def observed(top: Path, environ: Mapping[str, str]) -> Fragment:
     release = _release(top)
     container = _container(top, environ)
     facts: dict[str, Json] = {
-        "kernel": content(top / "proc/sys/kernel/osrelease").strip() or os.uname().release,
+        "kernel": text(top / "proc/sys/kernel/osrelease").strip() or os.uname().release,
         "libc": _libc(),
         "machine": os.uname().machine,
         "container": container._asdict() if container else None,
@@ -57,8 +58,8 @@ def observed(top: Path, environ: Mapping[str, str]) -> Fragment:
 
 def _release(top: Path) -> dict[str, Json]:
     """Return ``id``, ``version`` and ``name`` of the distribution, as far as they are told."""
-    text = next(filter(None, (content(top / place) for place in ("etc/os-release", "usr/lib/os-release"))), "")
-    told = {key: value.strip("\"'") for key, _, value in (line.partition("=") for line in text.splitlines())}
+    release = next(filter(None, (text(top / place) for place in ("etc/os-release", "usr/lib/os-release"))), "")
+    told = {key: value.strip("\"'") for key, _, value in (line.partition("=") for line in release.splitlines())}
     keys = {"id": "ID", "version": "VERSION_ID", "name": "PRETTY_NAME"}
     return {name: told[key] for name, key in keys.items() if key in told}
 
@@ -85,7 +86,7 @@ def _kind(top: Path, environ: Mapping[str, str]) -> str | None:
         return "podman"
     if environ.get("APPTAINER_CONTAINER") or environ.get("SINGULARITY_CONTAINER"):
         return "apptainer"
-    own = content(top / "proc/self/cgroup")
+    own = text(top / "proc/self/cgroup")
     found = next((kind for kind in _KINDS if kind in own), None)
     return "kubernetes" if found == "kubepods" else found
 
@@ -95,10 +96,10 @@ def _limits(top: Path) -> Limits:
     known, mount = groups(top), top / MOUNT
     together = list(up(mount, known.get("", "/")))
     apart = [folder for name in ("cpu", "cpu,cpuacct") for folder in up(mount / name, known.get("cpu", "/"))]
-    quotas = [content(folder / "cpu.max") for folder in together]
-    quotas += (f"{content(folder / 'cpu.cfs_quota_us')} {content(folder / 'cpu.cfs_period_us')}" for folder in apart)
-    sizes = [content(folder / "memory.max") for folder in together]
-    sizes += (content(folder / "memory.limit_in_bytes") for folder in up(mount / "memory", known.get("memory", "/")))
+    quotas = [text(folder / "cpu.max") for folder in together]
+    quotas += (f"{text(folder / 'cpu.cfs_quota_us')} {text(folder / 'cpu.cfs_period_us')}" for folder in apart)
+    sizes = [text(folder / "memory.max") for folder in together]
+    sizes += (text(folder / "memory.limit_in_bytes") for folder in up(mount / "memory", known.get("memory", "/")))
     return Limits(
         min(filter(None, map(_quota, quotas)), default=None), min(filter(None, map(_size, sizes)), default=None)
     )

@@ -18,14 +18,11 @@ from capsula.core.fragment import Answer, Fragment
 from capsula.core.withholding import WITHHELD
 from capsula.effects.files import folders, removed_unless_whole, written
 from capsula.reading.content import Reading, reading
-
-BLOCK = 512
-"""Bytes that everything in a tar is a multiple of."""
+from capsula.reading.tars import BLOCK, LONG_LINK, LONG_NAME
 
 SHARED = 64 * 1024
 """Bytes of an archive that is worth a second name."""
 
-LONG_NAME, LONG_LINK = b"L", b"K"
 _LONGEST_NAME = 100
 _PERMISSIONS = {FILE: 0o644, PROGRAM: 0o755, LINK: 0o777}
 _LEVEL = 1

@@ -22,13 +22,13 @@ from returns.result import Failure, Result, Success, safe
 from capsula.core.content import LINK
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.tree import WORKSPACE, Kept, Missed, Tree, digest, path_flaw, understood
-from capsula.effects.archive import BLOCK
 from capsula.effects.fetch import fetched
 from capsula.effects.patch import patched
 from capsula.effects.patch import read as read_patch
 from capsula.reading.content import content
 from capsula.reading.pack import MOST_INFLATED, Leaf, MalformedError, blob, leaves, pack_index, tree_of
 from capsula.reading.repository import GITLINK, TROUBLE, opened
+from capsula.reading.tars import BLOCK
 from capsula.reading.walk import below
 
 if TYPE_CHECKING:

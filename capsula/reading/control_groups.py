@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from capsula.reading.text import text
+
 MOUNT = Path("sys/fs/cgroup")
 """Where they are, below the top of all files."""
 
 
 def groups(top: Path) -> Mapping[str, str]:
     """Return the path of this process's group by controller; that of the only hierarchy has no name."""
-    return dict(_groups(content(top / "proc/self/cgroup")))
+    return dict(_groups(text(top / "proc/self/cgroup")))
 
 
 def up(mount: Path, group: str) -> Iterator[Path]:
@@ -28,20 +30,12 @@ def killed(top: Path = Path("/")) -> int | None:
         files = (folder / "memory.oom_control" for folder in up(top / MOUNT / "memory", known["memory"]))
     else:
         files = (folder / "memory.events" for folder in up(top / MOUNT, known.get("", "/")))
-    told = next(filter(None, map(content, files)), "")
+    told = next(filter(None, map(text, files)), "")
     counts = dict(row.split() for row in told.splitlines() if row.count(" ") == 1)
     return int(counts[_KILLED]) if _KILLED in counts else None
 
 
 _KILLED = "oom_kill"
-
-
-def content(file: Path) -> str:
-    """Return what a file holds; nothing if it cannot be read."""
-    try:
-        return file.read_text("utf-8", "surrogateescape")
-    except OSError:
-        return ""
 
 
 def _groups(listing: str) -> Iterator[tuple[str, str]]:

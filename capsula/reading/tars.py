@@ -1,4 +1,7 @@
-"""Tar archives of others: their files in turn, from a stream, whatever their headers say."""
+"""Tar archives of others: their files in turn, from a stream, whatever their headers say.
+
+Not by ``tarfile``: that holds a header in memory however large it says it is.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, NamedTuple
@@ -7,12 +10,14 @@ from capsula.core.fault import Fault
 
 BLOCK = 512
 """Bytes that everything in a tar is a multiple of."""
+LONG_NAME, LONG_LINK = b"L", b"K"
+"""Kinds of members that hold what is too long for the header of the next one."""
 
 _MOST_HEADER = 1024 * 1024
 _STEP = 64 * 1024
 _WITHOUT_CONTENT = b"123456"
 """Kinds of members: links, devices, directories and pipes."""
-_LONG_NAME, _LONG_LINK, _OWN, _COMMON, _SPARSE = b"L", b"K", b"x", b"g", b"S"
+_OWN, _COMMON, _SPARSE = b"x", b"g", b"S"
 _MALFORMED = Fault("malformed", "is no sound tar archive")
 
 
@@ -34,12 +39,12 @@ def members(stream: BinaryIO) -> Iterator[Member | Fault | None]:
             yield _MALFORMED
             return
         kind = header[156:157]
-        if kind in {_LONG_NAME, _LONG_LINK, _OWN, _COMMON}:
+        if kind in {LONG_NAME, LONG_LINK, _OWN, _COMMON}:
             content = stream.read(size + -size % BLOCK)[:size] if size <= _MOST_HEADER else b""
             if len(content) < size:
                 yield _MALFORMED
                 return
-            if kind == _LONG_NAME:
+            if kind == LONG_NAME:
                 long_name = content.rstrip(b"\0")
             elif kind == _OWN:
                 told = _told(content)
