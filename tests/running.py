@@ -24,6 +24,11 @@ include-environment = false
 """A configuration that captures only what costs nothing."""
 
 
+def configure(project: Path, text: str = "") -> None:
+    """Write a configuration that captures little, and has more in it."""
+    (project / "capsula.toml").write_text(PLAIN + text)
+
+
 def capsula(*words: str, cwd: Path, **changes: str | None) -> subprocess.CompletedProcess[str]:
     """Run the command line in a directory; ``changes`` are set in its environment, or removed."""
     return behind((), *words, cwd=cwd, **changes)
@@ -33,6 +38,20 @@ def behind(front: Sequence[str], *words: str, cwd: Path, **changes: str | None) 
     """Run the command line as ``capsula`` does, by another program: the words of ``front`` come before its own."""
     return subprocess.run(
         [*front, sys.executable, "-P", "-m", "capsula", *words],
+        cwd=cwd,
+        env=environment(**changes),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def python(program: str, cwd: Path | None = None, **changes: str | None) -> subprocess.CompletedProcess[str]:
+    """Run the text of a Python program; ``changes`` are set in its environment, or removed."""
+    return subprocess.run(
+        [sys.executable, "-P", "-c", program],
         cwd=cwd,
         env=environment(**changes),
         stdin=subprocess.DEVNULL,

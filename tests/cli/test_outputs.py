@@ -3,17 +3,7 @@
 import hashlib
 from pathlib import Path
 
-import pytest
-
 from tests.running import PLAIN, capsula, document, faults, only_capsule
-
-
-@pytest.fixture
-def project(tmp_path: Path) -> Path:
-    root = tmp_path / "project"
-    root.mkdir()
-    (root / "capsula.toml").write_text(PLAIN)
-    return root
 
 
 def outputs(project: Path, command: str, *words: str) -> dict[str, dict[str, object]]:

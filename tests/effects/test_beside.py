@@ -1,13 +1,11 @@
 """An assistant answers, or is known to be gone; nothing of it is left."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.running import PATIENCE, environment
+from tests.running import python
 
 ASSISTED = """
 import os, signal, threading
@@ -66,9 +64,7 @@ def test_an_assistant_answers_or_is_known_to_be_gone(
 ) -> None:
     script = ASSISTED.format(serving=serving or "pass", before=before, told=told, asked=asked)
 
-    done = subprocess.run(
-        [sys.executable, "-c", script], env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    done = python(script)
 
     assert (done.stdout.splitlines(), done.stderr) == ([*answers, "alone"], "")
 
@@ -95,14 +91,6 @@ for question in ("short", "long", "blocked", "short", "other"):
 it.close()
 """
 
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = python(script, tmp_path)
 
     assert (done.stdout.split("\n"), done.stderr) == (["short", "long", "given up", "short", "given up", ""], "")

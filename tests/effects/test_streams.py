@@ -12,7 +12,7 @@ import termios
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from time import monotonic, sleep
+from time import sleep
 
 import pytest
 
@@ -22,6 +22,7 @@ from tests.effects.wrapping import (
     PATIENCE,
     Terminal,
     Wrapper,
+    awaited,
     children,
     pending,
     powerless,
@@ -33,13 +34,6 @@ MIB = 1024 * 1024
 PIPE = 64 * 1024
 """Bytes that a pipe holds, unless it is told to hold more."""
 ALL_BYTES = bytes(range(256)) + b"\r\nprogress 1\rprogress 2\r\n" + bytes(reversed(range(256)))
-
-
-@pytest.fixture
-def wrapper(tmp_path: Path) -> Wrapper:
-    logs = tmp_path / "logs"
-    logs.mkdir()
-    return Wrapper(logs)
 
 
 def test_every_byte_of_each_stream_arrives_and_is_kept(wrapper: Wrapper, tmp_path: Path) -> None:
@@ -148,7 +142,7 @@ def test_a_pipe_that_does_not_wait_for_its_reader_loses_nothing(wrapper: Wrapper
 
     process = wrapper.start("head", "-c", str(MIB), "/dev/zero", stdout=entrance)
     os.close(entrance)
-    _await(lambda: waiting(outlet) == PIPE)
+    awaited(lambda: waiting(outlet) == PIPE)
     passed_on = read_until(outlet, None)
 
     assert (process.wait(PATIENCE), passed_on, wrapper.logs[0], wrapper.faults) == (0, bytes(MIB), bytes(MIB), [])
@@ -374,9 +368,9 @@ print("pressed", key, os.read(keys, 5), flush=True)
     terminal = Terminal.of(wrapper.argv(sys.executable, "-c", script))
     first = termios.tcgetattr(terminal.keyboard)
 
-    _await(lambda: not _flags(terminal) & (termios.ICANON | termios.ECHO))
+    awaited(lambda: not _flags(terminal) & (termios.ICANON | termios.ECHO))
     terminal.type(b"q")
-    _await(lambda: termios.tcgetattr(terminal.keyboard) == first)
+    awaited(lambda: termios.tcgetattr(terminal.keyboard) == first)
     terminal.type(b"done\n")
     terminal.shown_until(b"pressed b'q' b'done\\n'")
 
@@ -392,7 +386,7 @@ print("pressed", os.read(by_name, 1), os.read(2, 1), sys.stdin.read(), flush=Tru
 """
     terminal = Terminal.of(wrapper.argv(sys.executable, "-c", script), stdin=subprocess.DEVNULL)
 
-    _await(lambda: not _flags(terminal) & termios.ICANON)
+    awaited(lambda: not _flags(terminal) & termios.ICANON)
     terminal.type(b" ")
     terminal.type(b"q")
     terminal.shown_until(b"pressed b' ' b'q'")
@@ -418,7 +412,7 @@ input()
     terminal.type(b"q")
     terminal.type(b"\x1bOA")
     terminal.shown_until(b"pressed ('q', 'KEY_UP')")
-    _await(lambda: termios.tcgetattr(terminal.keyboard) == first)
+    awaited(lambda: termios.tcgetattr(terminal.keyboard) == first)
     terminal.type(b"\n")
 
     assert terminal.ended() == 0
@@ -438,12 +432,12 @@ os.read(0, 1)
 """
     session = '"$@"; stty icanon echo; echo stopped; read go; fg; echo ended $?'
     terminal = Terminal.of(["bash", "--norc", "-m", "-c", session, "bash", *wrapper.argv(sys.executable, "-c", script)])
-    _await(lambda: not _flags(terminal) & termios.ICANON)
+    awaited(lambda: not _flags(terminal) & termios.ICANON)
 
     terminal.type(b"\x1a")
     terminal.shown_until(b"stopped\r\n")
     terminal.type(b"go\n")
-    _await(lambda: not _flags(terminal) & termios.ICANON)
+    awaited(lambda: not _flags(terminal) & termios.ICANON)
     terminal.type(b"q")
     terminal.shown_until(b"ended 0")
 
@@ -494,7 +488,7 @@ def test_a_terminal_that_takes_its_time_shows_all(wrapper: Wrapper, tmp_path: Pa
     over, size = tmp_path / "over", 20_000  # which is more than one terminal holds, and less than two
     terminal = Terminal.of(wrapper.argv("sh", "-c", f"head -c {size} /dev/zero | tr '\\0' x; : > '{over}'; exit 3"))
 
-    _await(lambda: over.exists() and len(children(terminal.process.pid)) == 1)
+    awaited(lambda: over.exists() and len(children(terminal.process.pid)) == 1)
     first = b"".join(os.read(terminal.keyboard, 1) for _ in range(6000))
     sleep(2 * GRACE)  # as a person does who has stopped it by Control-S
     rest = read_until(terminal.keyboard, None)
@@ -535,7 +529,7 @@ def test_what_nobody_takes_yet_is_not_settled() -> None:
 
     with pumping([stream], lambda: False):
         os.write(stream.entrance, bytes(100_000))
-        _await(lambda: waiting(outlet) == PIPE and waiting(stream.outlet) == 0)
+        awaited(lambda: waiting(outlet) == PIPE and waiting(stream.outlet) == 0)
         was_settled = stream.is_settled()
         taken = 0
         while not stream.is_settled() or waiting(outlet):
@@ -558,8 +552,8 @@ def test_a_terminal_that_hangs_up_costs_what_was_to_be_shown_and_not_the_run(wra
 
     os.close(terminal.keyboard)
     terminal.process.send_signal(signal.SIGWINCH)
-    _await(lambda: pending(terminal.process.pid) == 0)
-    _await(lambda: not setting or _keyboards(terminal.process.pid) == [])
+    awaited(lambda: pending(terminal.process.pid) == 0)
+    awaited(lambda: not setting or _keyboards(terminal.process.pid) == [])
     hung.write_text("go\n")
 
     assert (terminal.process.wait(PATIENCE), wrapper.logs) == (3, (b"ready\nout\n", b"err\n"))
@@ -584,10 +578,3 @@ def _modes_after(command: list[str]) -> list[object]:
     terminal.type(b"\n")
     terminal.ended()
     return modes
-
-
-def _await(is_so: Callable[[], bool]) -> None:
-    deadline = monotonic() + PATIENCE
-    while not is_so():
-        assert monotonic() < deadline
-        sleep(0.005)

@@ -9,8 +9,9 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -181,3 +182,17 @@ def _take(terminal: int) -> None:
     """Become the leader of a session on the terminal; what is standard input, output or error already stays."""
     os.setsid()
     fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
+
+
+def awaited(is_so: Callable[[], bool]) -> None:
+    """Wait until something is so."""
+    deadline = monotonic() + PATIENCE
+    while not is_so():
+        assert monotonic() < deadline
+        sleep(0.005)
+
+
+def output_of(process: subprocess.Popen[bytes]) -> int:
+    """Return the descriptor that what a process prints is read from."""
+    assert process.stdout is not None
+    return process.stdout.fileno()

@@ -1,8 +1,6 @@
 """What is read apart is what we would have read ourselves, and where it cannot be, we do."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.repositories import commit, git, repository, write
-from tests.running import PATIENCE, PLAIN, capsula, document, environment, files, only_capsule
+from tests.running import PLAIN, capsula, document, files, only_capsule, python
 from tests.sources import published
 
 APART = """
@@ -123,15 +121,7 @@ with Apart(patience=0.2) as apart:
     run(["monitor", "sh", "-c", "echo it ran"], apart)
 """
 
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", script],
-        cwd=root,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = python(script, root)
 
     context = document(only_capsule(root), "context.json")
     assert (done.returncode, done.stdout) == (0, "it ran\n")
@@ -169,14 +159,6 @@ def captured(root: Path, script: str, kept: Path) -> tuple[dict[str, Any], dict[
 
 def loaded(root: Path, script: str) -> str:
     """Run a script, and return what it says of libgit2 at the end."""
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", script],
-        cwd=root,
-        env=environment(XDG_CACHE_HOME=os.devnull, PYTHONPATH=None),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=True,
-    )
+    done = python(script, root, XDG_CACHE_HOME=os.devnull, PYTHONPATH=None)
+    assert done.returncode == 0, done.stderr
     return (done.stderr.splitlines() or [""])[-1]
