@@ -1,4 +1,7 @@
-"""Beside: what only looks is done by a child of ours, on another processor, while we do something else."""
+"""Beside: what only looks is done by a child of ours, while we do something else.
+
+Where there is one processor only it takes a little longer so, but never for ever, whatever it looks at.
+"""
 
 import os
 import select
@@ -113,10 +116,7 @@ class Assistant:
 
 
 def assistant(serve: Serve, patience: float = PATIENCE) -> Assistant | None:
-    """Return an assistant, which is to be closed; none where there is one processor only, or can be no child."""
-    processors = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
-    if len(processors) == 1:
-        return None
+    """Return an assistant, which is to be closed; none where there can be no child."""
     try:
         told, questions = os.pipe()
     except OSError:

@@ -56,7 +56,6 @@ A_THREAD = "end = threading.Event(); threading.Thread(target=end.wait, daemon=Tr
             id="reaped by nobody",
         ),
         pytest.param("", A_THREAD, "'it'", "(1,)", ["nobody"], id="threads"),
-        pytest.param("", "os.sched_setaffinity(0, {0})", "'it'", "(1,)", ["nobody"], id="one processor"),
     ],
 )
 def test_an_assistant_answers_or_is_known_to_be_gone(

@@ -111,10 +111,13 @@ def test_whatever_becomes_of_the_child_the_capsule_is_the_same(what: str, tmp_pa
     assert one == other
 
 
-def test_a_repository_that_nobody_can_read_to_its_end_does_not_hold_us(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processors", ["all of them", "one"])
+def test_a_repository_that_nobody_can_read_to_its_end_does_not_hold_us(processors: str, tmp_path: Path) -> None:
     root = project(tmp_path)
     os.mkfifo(root / ".gitignore")
-    script = """
+    restricted = "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})" if processors == "one" else ""
+    script = f"""
+{restricted}
 from capsula.flows.apart import Apart
 with Apart(patience=0.2) as apart:
     from capsula.cli.main import run
