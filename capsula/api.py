@@ -15,6 +15,7 @@ from capsula.core.fragment import Fragment, joined
 from capsula.core.redaction import Redaction
 from capsula.core.representation import represented
 from capsula.effects import records
+from capsula.effects.handlers import Interruptible
 from capsula.effects.key import known_key, vault_of
 from capsula.effects.surroundings import surroundings
 from capsula.flows.capsule import Capsule
@@ -62,7 +63,8 @@ def load(directory: Path | str | None = None) -> Config:
         (PosixPath('/path/to/root'), True)
     """
     place = None if directory is None else Path(directory)
-    return _or_raise(loaded(place, surroundings((sys.executable,))))
+    with Interruptible():
+        return _or_raise(loaded(place, surroundings((sys.executable,))))
 
 
 def collect(config: Config | None = None) -> Fragment:
@@ -86,9 +88,10 @@ def collect(config: Config | None = None) -> Fragment:
         'main'
     """
     config = config or load()
-    context = joined(Fragment({}, preparations(config)), looked(config))
-    redaction = Redaction(config.settings.discretion, known_key(config.vault).value_or(None))
-    return context._replace(facts=redaction.json(context.facts))
+    with Interruptible():
+        context = joined(Fragment({}, preparations(config)), looked(config))
+        redaction = Redaction(config.settings.discretion, known_key(config.vault).value_or(None))
+        return context._replace(facts=redaction.json(context.facts))
 
 
 def capture(config: Config | Path | str | None = None, *, strict: bool = False) -> Capsule:
@@ -106,7 +109,8 @@ def capture(config: Config | Path | str | None = None, *, strict: bool = False) 
     """
     if not isinstance(config, Config):
         config = load(config)
-    capsule = _or_raise(captured(config).alt(_alone))
+    with Interruptible():
+        capsule = _or_raise(captured(config).alt(_alone))
     if strict and capsule.faults:
         raise CapsulaError(capsule.faults)
     return capsule
@@ -157,7 +161,8 @@ def record(name: str, value: object) -> None:
     elif here is None:
         warn((_DOUBT,) if is_doubtful() else (), stacklevel=3)
     elif not here.is_spare:
-        warn(_recorded(here, name, value), stacklevel=3)
+        with Interruptible():
+            warn(_recorded(here, name, value), stacklevel=3)
 
 
 def warn(faults: Sequence[Fault], *, stacklevel: int) -> None:

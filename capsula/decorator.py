@@ -18,8 +18,9 @@ from capsula.api import CapsulaError, warn
 from capsula.core.config import Config
 from capsula.core.fault import Fault, crash_of
 from capsula.core.run import Call
+from capsula.effects.handlers import Interruptible
 from capsula.flows import current
-from capsula.flows.call import Opened, Wish, begun, configured, raised, returned
+from capsula.flows.call import Opened, Wish, begun, configured, cut_short, raised, returned
 from capsula.flows.current import Open
 
 P = ParamSpec("P")
@@ -240,17 +241,24 @@ class _Recorder:
 
     def recording(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> "_Recording":
         """Open a capsule for a call, or tell why there is none."""
+        recording = _Recording(None, self.wish, None)
         if current.is_unwatched():
-            return _Recording(None, self.wish, None)
-        answer = self._begun(args, kwargs)
-        if isinstance(answer, Success):
-            opened = answer.unwrap()
-            warn(opened.faults, stacklevel=_CALLER)
-            return _Recording(opened, self.wish, opened.open)
-        if self.wish.strict:
-            raise CapsulaError(answer.failure())
-        warn(answer.failure(), stacklevel=_CALLER)
-        return _Recording(None, self.wish, None if sys.is_finalizing() else current.spare())
+            return recording
+        try:
+            with Interruptible():
+                answer = self._begun(args, kwargs)
+                if isinstance(answer, Success):
+                    recording = _Recording(answer.unwrap(), self.wish, answer.unwrap().open)
+                    warn(answer.unwrap().faults, stacklevel=_CALLER)
+                elif self.wish.strict:
+                    raise CapsulaError(answer.failure())
+                else:
+                    recording = _Recording(None, self.wish, None if sys.is_finalizing() else current.spare())
+                    warn(answer.failure(), stacklevel=_CALLER)
+        except BaseException as error:  # an interrupt may come at any moment
+            recording.__exit__(type(error), error, None)
+            raise
+        return recording
 
     def _begun(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Result[Opened, tuple[Fault, ...]]:
         try:
@@ -286,9 +294,15 @@ class _Recording:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        if self._opened:
-            run_time = perf_counter() - self._begun
-            warn(self._closed(self._opened, error, run_time), stacklevel=_CALLER)
+        if not self._opened:
+            return
+        run_time = perf_counter() - self._begun
+        try:
+            with Interruptible():
+                warn(self._closed(self._opened, error, run_time), stacklevel=_CALLER)
+        except BaseException:  # an interrupt may come at any moment
+            cut_short(self._opened, error, run_time, include=self._wish.include_return_value)
+            raise
 
     def _closed(self, opened: Opened, error: BaseException | None, run_time: float) -> tuple[Fault, ...]:
         include = self._wish.include_return_value

@@ -24,7 +24,7 @@ from capsula.flows.capsule import Capsule
 from capsula.flows.capture import header, looked, prepared
 from capsula.flows.current import Open, Unwatched, enclosing
 from capsula.flows.load import load
-from capsula.flows.run import Ending, Run, ended, fact, opened
+from capsula.flows.run import AFTER, Ending, Run, ended, fact, opened
 
 _LONGEST_MESSAGE = 4 * 1024
 _LONGEST_DETAILS = 64 * 1024
@@ -100,6 +100,18 @@ def raised(call: Opened, error: BaseException, run_time: float, *, include: bool
     """Close the capsule of a call that raised."""
     answers = {"return_value": fact(None)} if include else {}
     return _closed(call, run_time, {**answers, "exception_info": _exception_info(error)}, _status(error))
+
+
+def cut_short(call: Opened, error: BaseException | None, run_time: float, *, include: bool) -> None:
+    """Close the capsule of a call whose closing was interrupted: as it ended, and with nothing that takes time."""
+    if (call.capsule.directory / AFTER).exists():
+        return
+    unknown = Failure(Fault("interrupted", "a signal came while it was recorded"))
+    answers: dict[str, Answer] = {"files": unknown} if call.plan.items else {}
+    answers |= {"return_value": unknown} if include else {}
+    answers |= {"exception_info": unknown if error else fact(None)}
+    plain = call._replace(plan=call.plan._replace(items=()))
+    _closed(plain, run_time, answers, _status(error) if error else "finished")
 
 
 def _refused(call: Opened) -> Result[Opened, tuple[Fault, ...]]:
