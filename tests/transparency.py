@@ -276,9 +276,19 @@ STARTED: tuple[Case, ...] = (
     Case(
         "SIGPIPE that the caller ignores",
         _IGNORED,
-        'trap "" PIPE; "$@"',
+        'trap "" PIPE; "$@"; exit $?',
+    ),
+    Case(
+        "SIGPIPE that is ignored by who executes it",
+        _IGNORED,
+        'trap "" PIPE; exec "$@"',
         differs="Python ignores it itself, before it can be asked: the command is killed by it, as most expect",
         is_of_streams=False,
+    ),
+    Case(
+        "SIGPIPE and SIGCHLD that callers ignore",
+        _IGNORED,
+        """env --ignore-signal=CHLD sh -c 'trap "" PIPE; "$@"; exit' - "$@"; exit $?""",
     ),
     Case("SIGCHLD that the caller ignores", _sh(f"{_IGNORED[2]}; exit 3"), 'env --ignore-signal=CHLD "$@"; echo $?'),
     Case("process group and session", _python(_GROUP), 'CALLER=$$ "$@"; exit $?'),

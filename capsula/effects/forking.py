@@ -5,7 +5,7 @@ import signal
 import warnings
 from collections.abc import Collection, Iterable, Mapping
 
-from capsula.effects.signals import IGNORED_BY_PYTHON
+from capsula.effects.signals import Signals, defaulted
 
 
 def forked(
@@ -26,11 +26,12 @@ def forked(
         mask: The signals that are blocked there.
     """
     report, reporting = os.pipe()
+    reset = defaulted()  # as long as our parent is our caller
     try:
         pid = _fork()
         if not pid:
             try:
-                _listen_no_more()
+                _listen_no_more(reset)
                 for ours, theirs in copied:
                     os.dup2(ours, theirs)
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -59,9 +60,9 @@ def _fork() -> int:
         return os.fork()
 
 
-def _listen_no_more() -> None:
+def _listen_no_more(reset: Signals) -> None:
     """Handle no signal, which would be ours to hear once it is not blocked, and ignore what is to be ignored."""
     handled = {number for number in signal.valid_signals() if callable(signal.getsignal(number))}
-    for number in handled | IGNORED_BY_PYTHON:
+    for number in handled | reset:
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)

@@ -16,7 +16,7 @@ from returns.result import Failure, Result, Success, safe
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.redaction import Redaction
 from capsula.core.run import Command, Logged, Outcome
-from capsula.effects.signals import IGNORED_BY_PYTHON, Attention, End, attention
+from capsula.effects.signals import Attention, End, attention, defaulted
 from capsula.effects.streams import STDERR, STDOUT, Stream, opened, pumping, settle
 from capsula.reading.control_groups import killed
 
@@ -179,9 +179,7 @@ def _spawned(
 
         return forked(program, argv, environ, copied=entrances, mask=signals.mask)
     copied = [(os.POSIX_SPAWN_DUP2, ours, number) for ours, number in entrances]
-    return os.posix_spawn(
-        program, argv, environ, file_actions=copied, setsigmask=signals.mask, setsigdef=IGNORED_BY_PYTHON
-    )
+    return os.posix_spawn(program, argv, environ, file_actions=copied, setsigmask=signals.mask, setsigdef=defaulted())
 
 
 def _standing_in(directory: Path) -> AbstractContextManager[None]:

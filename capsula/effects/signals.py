@@ -40,8 +40,10 @@ OF_GROUPS: Signals = FROM_TERMINALS | OF_JOBS | {signal.SIGHUP}
 """What the kernel sends to groups, and not to us for what we did."""
 PASSED_ON: Signals = frozenset(signal.valid_signals()) - OWN - OF_JOBS
 
-IGNORED_BY_PYTHON: Signals = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
+_IGNORED_BY_PYTHON: Signals = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
 """What it ignores from its start, whatever its caller did."""
+_SHELLS = frozenset({"ash", "bash", "busybox", "dash", "fish", "ksh", "ksh93", "mksh", "rbash", "sh", "yash", "zsh"})
+"""Programs that leave what they ignore so in all that they start; others, as Python itself, may not."""
 
 LOOK_AGAIN = 1.0
 """Seconds until we look for the command's end though no signal told of it: a foreign thread may have taken that."""
@@ -97,6 +99,20 @@ def heed_children() -> None:
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     _ignored_by_caller.add(signal.SIGCHLD)
+
+
+def defaulted() -> Signals:
+    """Return what a command is not to ignore though we do: all that Python does, but for what our caller did, too.
+
+    What that was cannot be asked any more; a shell that still is our parent shows it.
+    """
+    caller = os.getppid()
+    try:
+        program = Path(f"/proc/{caller}/exe").readlink().name
+        ignored = _signals("SigIgn", caller) if program in _SHELLS else 0
+    except OSError:  # it is gone, or another user's
+        return _IGNORED_BY_PYTHON
+    return frozenset(number for number in _IGNORED_BY_PYTHON if not _has(ignored, number))
 
 
 _ignored_by_caller: set[signal.Signals] = set()
@@ -250,11 +266,9 @@ class _Canary:
 
     def _is_pending(self, number: int) -> bool:
         try:
-            status = Path(f"/proc/{self.pid}/status").read_text()
+            return self.pid is not None and _has(_signals("ShdPnd", self.pid), number)
         except OSError:
             return False
-        fields = dict(line.split(":", 1) for line in status.splitlines())
-        return bool(int(fields["ShdPnd"], 16) >> (number - 1) & 1)
 
 
 class _Handled:
@@ -300,6 +314,16 @@ def _handled() -> Iterator[Attention]:
 
 def _mask() -> frozenset[int]:
     return frozenset(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+
+
+def _signals(field: str, pid: int) -> int:
+    """Return a set of signals as the system tells it of a process, a bit for each, or raise ``OSError``."""
+    status = Path(f"/proc/{pid}/status").read_text(errors="replace")  # a program may have any name
+    return int(dict(line.split(":", 1) for line in status.splitlines())[field], 16)
+
+
+def _has(signals: int, number: int) -> bool:
+    return bool(signals >> (number - 1) & 1)
 
 
 def _leads_a_group(pid: int) -> bool:
