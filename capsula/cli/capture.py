@@ -7,6 +7,8 @@ from returns.result import Success
 
 from capsula.cli.console import Console, safe
 from capsula.cli.main import USAGE
+from capsula.core.fault import Fault
+from capsula.core.names import portability_flaw
 from capsula.core.naming import memorable
 from capsula.flows.capsule import Capsule
 from capsula.flows.capture import capture
@@ -43,12 +45,19 @@ def run(options: Namespace, console: Console) -> int:
 
 def tell(capsule: Capsule, console: Console, *, as_object: bool) -> None:
     """Say where a new capsule is, and what it lacks."""
-    console.faults(capsule.faults)
+    console.faults((*capsule.faults, *unportable(capsule)))
     if as_object:
         console.out(json.dumps(account(capsule), indent=4))
     elif not console.quiet:
         name = console.paint(memorable(capsule.header.id), "bold")
         console.out(f"{name}  {safe(str(capsule.directory))}")
+
+
+def unportable(capsule: Capsule) -> tuple[Fault, ...]:
+    """Return what to say of a name that is none on other systems."""
+    name = capsule.directory.relative_to(capsule.vault).as_posix()
+    flaw = portability_flaw(name)
+    return (Fault("not portable", f"the name {name!r} {flaw}", "see `capsule-template`"),) if flaw else ()
 
 
 def account(capsule: Capsule) -> dict[str, object]:

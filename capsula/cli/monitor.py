@@ -6,7 +6,7 @@ from pathlib import Path
 
 from returns.result import Failure, Result, Success
 
-from capsula.cli.capture import account
+from capsula.cli.capture import account, unportable
 from capsula.cli.console import Console, safe
 from capsula.core.config import Config
 from capsula.core.fault import Fault
@@ -117,6 +117,8 @@ def _tell(monitored: Monitored, console: Console) -> None:
         more = f"; and {len(lost) - _TOLD} more" if len(lost) > _TOLD else ""
         hint = f"; `capsula show {name}` tells all" if (monitored.capsule.directory / AFTER).exists() else ""
         console.error(safe(f"not all is recorded: {'; '.join(lost[:_TOLD])}{more}{hint}"))
+    for unfit in unportable(monitored.capsule):
+        console.note(str(unfit))
     place = safe(str(monitored.capsule.directory))
     console.note(f"kept {name} in {place} ({monitored.seconds:.2f} s); next: capsula show {name}")
 

@@ -26,6 +26,9 @@ LONGEST_COMPONENT = 200
 LONGEST_PATH = 1000
 """Bytes of a whole path; the system takes 4095, and the way to the vault must still fit."""
 
+_STRANGE = ':*?"<>|\\'
+"""What Windows refuses in names; a colon ends the name of a host for rsync and tar."""
+
 _MOMENTS = (
     datetime(1999, 12, 31, 23, 59, 59, tzinfo=UTC),
     datetime(2024, 2, 29, tzinfo=UTC),
@@ -67,6 +70,19 @@ def template_flaw(template: str) -> str | None:
     if any(map(_is_control, template)):  # such a template, strftime itself may refuse
         return "holds a control character"
     return next(filter(None, (capsule_flaw(moment.strftime(template)) for moment in _MOMENTS)), None)
+
+
+def portability_flaw(name: str) -> str | None:
+    """Judge whether the path of a capsule, good as it is here, is one elsewhere.
+
+    >>> portability_flaw("2025-09-24/12:34")
+    "holds ':', which other systems do not allow in names, or tools take for something else"
+    """
+    strange = next((character for character in name if character in _STRANGE), None)
+    if strange:
+        return f"holds {strange!r}, which other systems do not allow in names, or tools take for something else"
+    ending = next((part for part in name.split("/") if part.endswith((".", " "))), None)
+    return f"has the component {ending!r}, the end of which other systems drop" if ending else None
 
 
 def repository_flaw(name: str) -> str | None:

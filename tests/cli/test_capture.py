@@ -251,6 +251,18 @@ def test_a_template_that_would_leave_the_vault_is_refused(project: Path, templat
     assert not (project / "vault").exists()
 
 
+def test_a_name_that_is_none_on_other_systems_is_told_and_used(project: Path) -> None:
+    configure(project, f'capsule-template = "at %H:%M"\n{PLAIN}')
+
+    done = capsula("capture", "--strict", cwd=project)
+
+    name = only_capsule(project).name
+    flaw = "holds ':', which other systems do not allow in names, or tools take for something else"
+    assert (done.returncode, name[:3], name[5]) == (0, "at ", ":")
+    assert done.stderr == f"capsula: the name {name!r} {flaw} (see `capsule-template`)\n"
+    assert faults(document(only_capsule(project), "context.json")) == []
+
+
 def test_without_cpu_and_packages_there_are_no_facts_of_them(project: Path) -> None:
     capsula("capture", cwd=project)
 

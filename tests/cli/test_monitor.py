@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from capsula.core.naming import memorable
 from capsula.reading.control_groups import groups
+from tests.effects.wrapping import Terminal, read_until
 from tests.running import (
     PATIENCE,
     PLAIN,
@@ -53,6 +56,22 @@ def test_a_run_leaves_its_three_documents_and_its_output(project: Path) -> None:
     }
     assert [document["capsula"]["status"] for document in documents] == ["complete", "running", "finished"]
     assert len({document["capsula"]["id"] for document in documents}) == 1
+
+
+def test_a_person_is_told_what_was_kept_and_of_a_name_that_is_none_elsewhere(project: Path) -> None:
+    (project / "capsula.toml").write_text(f'capsule-template = "at: %H%M"\n{PLAIN}')
+    argv = [sys.executable, "-m", "capsula", "monitor", "true"]
+
+    terminal = Terminal.of(argv, cwd=project, env=environment(NO_COLOR="1"))
+    shown = read_until(terminal.keyboard, None)
+    status = terminal.process.wait(PATIENCE)
+
+    capsule = only_capsule(project)
+    name = memorable(document(capsule, "context.json")["capsula"]["id"])
+    first, last = shown.decode().splitlines()
+    flaw = "holds ':', which other systems do not allow in names, or tools take for something else"
+    assert (status, first) == (0, f"capsula: the name {capsule.name!r} {flaw} (see `capsule-template`)")
+    assert re.sub(r"\d+\.\d\d s", "n s", last) == f"capsula: kept {name} in {capsule} (n s); next: capsula show {name}"
 
 
 @pytest.mark.parametrize("way", ["the option", "the setting"])

@@ -10,6 +10,7 @@ from capsula.core.names import (
     clashes,
     is_below,
     patch_paths,
+    portability_flaw,
     relative_flaw,
     repository_flaw,
     template_flaw,
@@ -47,6 +48,20 @@ def test_a_path_that_stays_below_is_accepted(path: str) -> None:
 )
 def test_a_path_that_could_leave_or_confuse_is_refused(path: str, flaw: str) -> None:
     assert relative_flaw(path) == flaw
+
+
+@pytest.mark.parametrize(
+    ("name", "flaw"),
+    [
+        ("2025/12_34", None),
+        ("12:34", "holds ':', which other systems do not allow in names, or tools take for something else"),
+        ("a/b?", "holds '?', which other systems do not allow in names, or tools take for something else"),
+        ("a./b", "has the component 'a.', the end of which other systems drop"),
+        ("a/b ", "has the component 'b ', the end of which other systems drop"),
+    ],
+)
+def test_a_name_that_is_none_elsewhere_is_known(name: str, flaw: str | None) -> None:
+    assert portability_flaw(name) == flaw
 
 
 @pytest.mark.parametrize("template", ["%Y%m%d_%H%M%S", "%Y/%m/%d", "run-%j", "%", "%Q", "%c", "run"])
