@@ -16,7 +16,9 @@ demo: .venv/demo
 	@echo
 	@echo "All about this run is in the newest directory below ./vault; to read it: $(BIN)/capsula show"
 
+# Tests start Capsula thousands of times, and write no bytecode.
 test: .venv/test
+	$(BIN)/python -m compileall -q capsula
 	$(BIN)/python -m pytest -n auto --dist worksteal
 
 crash: .venv/test
