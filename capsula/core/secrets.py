@@ -1,7 +1,8 @@
 """Secrets in text: tokens by their exact shape, values by the names before them; nothing by how random it looks.
 
-Keywords are searched first, which is fast, and patterns are tried, and even compiled, only where one stands. Each
-pattern is bounded, or takes what no other hit of its keyword will look at again: the cost is linear in the text.
+Keywords are searched first, which is fast, and the patterns that begin with one are compiled, and searched, only where
+it stands. Each pattern is bounded, or takes what no other hit of its keyword will look at again: the cost is linear in
+the text. What a pattern can tell is not judged again in Python, where it would take ten times as long.
 """
 
 import re
@@ -9,7 +10,6 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
 from itertools import accumulate, chain
-from operator import itemgetter
 from typing import NamedTuple
 
 from capsula.core.settings import DiscretionSettings
@@ -58,10 +58,16 @@ def _found(text: bytes, wish: DiscretionSettings | None) -> tuple[Finding, ...]:
         return ()
     wish = wish or DiscretionSettings()
     lower = text.lower()
-    found = [*_tokens(text, lower, there, wish), *(_named(text, lower, there, wish) if wish.watches("named") else ())]
-    found.sort(key=itemgetter(2), reverse=True)
-    found.sort(key=itemgetter(1))  # of those that begin at one place the longest stays first
-    return tuple(_apart(found))
+    places = [
+        (start, -end, order)
+        for order, rule in enumerate(RULES)
+        if wish.watches(rule)
+        for start, end in (
+            _named(text, lower, there, wish) if rule == "named" else _shaped(_TOKENS[rule], text, lower, there)
+        )
+    ]
+    places.sort()  # of those that begin at one place the longest comes first
+    return tuple(_apart(places))
 
 
 class Scan:
@@ -129,7 +135,7 @@ def is_watched(name: str, value: str, wish: DiscretionSettings, *, is_variable: 
 
 def wording() -> str:
     """Return what tells these rules from other ones."""
-    return repr((_TOKENS, _NAMES, _REST, _ASSIGNED, _SPACED, _UNTOLD, _STYLE))
+    return repr((_TOKENS, _STYLE, *(_behind(name, is_option=True).pattern for name in _NAMES)))
 
 
 _STYLE = rb"(?:\x1b|\\(?:u001b|x1b|033))\[[\d;:]{0,32}[mK]"
@@ -140,9 +146,9 @@ _START = rb"(?:(?<![A-Za-z0-9+/])|(?<=\\[nrt]))"  # of a token that may stand in
 _WORD = rb"(?:(?<![\w-])|(?<=\\[nrt]))"
 
 _TOKENS: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
-    "aws": tuple((prefix, _START + rb"A[KS]IA[A-Z0-9]{16}(?![A-Za-z0-9+/])") for prefix in (b"AKIA", b"ASIA")),
+    "aws": tuple((word, _START + word + rb"[A-Z0-9]{16}(?![A-Za-z0-9+/])") for word in (b"AKIA", b"ASIA")),
     "github": (
-        *((b"gh%c_" % kind, rb"gh[opusr]_[A-Za-z0-9]{36,255}") for kind in b"opusr"),
+        *((b"gh%c_" % kind, rb"gh%c_[A-Za-z0-9]{36,255}" % kind) for kind in b"opusr"),
         (b"github_pat_", rb"github_pat_\w{22,255}"),
     ),
     "gitlab": ((b"glpat-", rb"glpat-[\w-]{20,255}"),),
@@ -150,7 +156,7 @@ _TOKENS: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
         (b"xox", rb"xox[abeoprs]-[A-Za-z0-9-]{10,255}"),
         (b"hooks.slack.com/services/", rb"hooks\.slack\.com/services/([A-Za-z0-9/]{20,255})"),
     ),
-    "stripe": tuple((b"%ck_live_" % kind, rb"[rs]k_live_[A-Za-z0-9]{16,255}") for kind in b"rs"),
+    "stripe": tuple((b"%ck_live_" % kind, rb"%ck_live_[A-Za-z0-9]{16,255}" % kind) for kind in b"rs"),
     "google": (
         (b"AIza", _START + rb"AIza[\w-]{35}(?![\w-])"),
         (b"GOCSPX-", rb"GOCSPX-[\w-]{28}"),
@@ -163,7 +169,7 @@ _TOKENS: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
     "pypi": ((b"pypi-AgE", rb"pypi-AgE[\w-]{16,1024}"),),
     "sendgrid": ((b"SG.", rb"SG\.[\w-]{16,32}\.[\w-]{32,64}"),),
     "twilio": ((b"SK", rb"(?<![A-Za-z0-9])SK[0-9a-f]{32}(?![0-9A-Za-z])"),),
-    "digitalocean": tuple((b"do%c_v1_" % kind, rb"do[opr]_v1_[0-9a-f]{64}") for kind in b"opr"),
+    "digitalocean": tuple((b"do%c_v1_" % kind, rb"do%c_v1_[0-9a-f]{64}" % kind) for kind in b"opr"),
     "databricks": ((b"dapi", rb"dapi[0-9a-f]{32}(?![0-9a-f])"),),
     "docker": ((b"dckr_pat_", rb"dckr_pat_[\w-]{20,255}"),),
     "hashicorp": ((b"hvs.", rb"hvs\.[\w-]{24,255}"),),
@@ -211,8 +217,10 @@ _IN_ANY_CASE = (*_NAMES, b"bearer ", b"authorization")
 _KEYWORDS = (b"-----BEGIN", *(keyword for shapes in _TOKENS.values() for keyword, _ in shapes))
 _ALL_KEYWORDS = (*_KEYWORDS, *_NAMES)
 _LONGEST_KEYWORD = max(map(len, _ALL_KEYWORDS))
+_BEGINNINGS = frozenset(keyword[:length] for keyword in _ALL_KEYWORDS for length in range(1, len(keyword)))
 _NAME_CHARACTERS = b"abcdefghijklmnopqrstuvwxyz0123456789_-"
-_DELIMITED = rb"[^\s\"'`,;&()\[\]{}<>|\\\0]"
+_ENDS = rb"\s\"'`,;&()\[\]{}<>|\\\0"
+_ENDS_OF_QUOTED = rb"\s\"'\\\0"
 
 
 _DIGITS = b"0123456789"
@@ -220,11 +228,10 @@ _SHORT = 16
 """Bytes of a line; where most are shorter, telling them apart takes longer than searching them all."""
 _LOWER = bytes(range(256)).lower()
 _FEWEST_CHARACTERS = 3
-_NUMERIC = b"0123456789.,_"
+_FEWEST_MIXED = 16
 _NUMBER = rb"[\d.,_]+(?:e-?\d+)?"
 _LONGEST_PLAIN = 64
-_EXPLICIT = frozenset({"quoted", "tight"})
-_ALL_NAMES = frozenset(_NAMES)
+_ANY_NAME = b"|".join(_NAMES)
 _SIGNS = {keyword: keyword.translate(_LOWER, _DIGITS) for keyword in _ALL_KEYWORDS}
 """The keywords as they stand in a text without case and digits."""
 
@@ -240,70 +247,60 @@ def _there(text: bytes) -> frozenset[bytes]:
     return frozenset(keyword for keyword, sign in _SIGNS.items() if sign in plain)
 
 
-def _tokens(text: bytes, lower: bytes, there: Collection[bytes], wish: DiscretionSettings) -> Iterator[Finding]:
-    for rule, shapes in _TOKENS.items():
-        if wish.watches(rule):
-            for keyword, pattern in (shape for shape in shapes if shape[0] in there):
-                searched = lower if keyword in _IN_ANY_CASE else text
-                hit = searched.find(keyword)
-                while hit >= 0:
-                    match = _compiled(pattern).match(text, hit)
-                    if match:
-                        start, end = match.span(match.lastindex or 0)
-                        yield Finding(rule, start, end)
-                    hit = searched.find(keyword, match.end() if match else hit + len(keyword))
+def _shaped(
+    shapes: Iterable[tuple[bytes, bytes]], text: bytes, lower: bytes, there: Collection[bytes]
+) -> Iterator[tuple[int, int]]:
+    """Yield where a text has something of one of some shapes."""
+    for keyword, pattern in shapes:
+        if keyword in there:
+            searched = lower if keyword in _IN_ANY_CASE else text
+            for match in _compiled(pattern).finditer(searched):
+                yield match.span(match.lastindex or 0)
 
 
-def _named(text: bytes, lower: bytes, there: Collection[bytes], wish: DiscretionSettings) -> Iterator[Finding]:
+def _named(text: bytes, lower: bytes, there: Collection[bytes], wish: DiscretionSettings) -> Iterator[tuple[int, int]]:
     """Yield the literal values behind secret names: ``NAME=value``, ``--name value``, ``"name": "value"``."""
+    is_option = b"--" in text
     for keyword in (name for name in _NAMES if name in there):
-        assigned = _compiled(_REST + _ASSIGNED).match
-        hit = lower.find(keyword)
-        while hit >= 0:
-            end = hit + len(keyword)
-            match = assigned(lower, end)
-            if match is None and lower.rfind(b"--", max(hit - LONGEST_NAME, 0), hit) >= 0:
-                match = _compiled(_REST + _SPACED).match(lower, end)
-            found = _assigned(text, hit, keyword, match, wish) if match else None
-            if found:
-                yield found
-            hit = lower.find(keyword, found.end if found else end)
+        reached = 0
+        for match in _behind(keyword, is_option=is_option).finditer(lower):
+            kind = match.lastgroup or ""
+            if match.start() < reached or len(set(match[kind])) < _FEWEST_CHARACTERS:
+                continue
+            if (kind in _SURE and not wish.allow) or _is_of_name(match, text, keyword, wish):
+                start, end = match.span(kind)
+                if end - start == _LONGEST_PLAIN and "quoted" not in kind:
+                    end = _end(b"[^%b]*" % _ENDS, text, end)
+                yield start, end
+                reached = end
 
 
-def _assigned(
-    text: bytes, hit: int, keyword: bytes, match: re.Match[bytes], wish: DiscretionSettings
-) -> Finding | None:
-    """Return the value behind a name, if it could be a secret, and is written out.
-
-    The keyword of the name is at ``hit``; the match, in the text in small letters, is what comes behind it.
-    """
+def _is_of_name(match: re.Match[bytes], text: bytes, keyword: bytes, wish: DiscretionSettings) -> bool:
+    """Tell whether a value is a secret behind just this name; the match is in small letters."""
     kind = match.lastgroup or ""
-    value = match[kind]
-    if _compiled(_UNTOLD).match(value) or len(set(value)) < _FEWEST_CHARACTERS or value.rstrip(_DIGITS) in _ALL_NAMES:
-        return None
-    if value[0] in _NUMERIC and not keyword.startswith(b"pass") and _compiled(_NUMBER).fullmatch(value):
-        return None
-    first, end = match.span(kind)
-    is_evident = kind in _EXPLICIT and b"." not in value and value.translate(None, _DIGITS) != value
-    if (wish.allow or not is_evident) and not _is_of_name(text, hit, keyword, match, wish):
-        return None
-    is_cut = kind != "quoted" and end - first == _LONGEST_PLAIN
-    return Finding("named", first, _end(_DELIMITED + b"*", text, end) if is_cut else end)
-
-
-def _is_of_name(text: bytes, hit: int, keyword: bytes, match: re.Match[bytes], wish: DiscretionSettings) -> bool:
-    """Tell whether a value is a secret behind just this name."""
-    kind = match.lastgroup or ""
-    before = match.string[max(hit - LONGEST_NAME, 0) : hit]
-    start = hit - len(before) + len(before.rstrip(_NAME_CHARACTERS))
+    value, (hit, name_end) = match[kind], match.span()
+    start = hit
+    if match.string[hit - 1 : hit] in _NAME_CHARACTERS:
+        before = match.string[max(hit - LONGEST_NAME, 0) : hit]
+        start -= len(before) - len(before.rstrip(_NAME_CHARACTERS))
     if kind == "spaced" and text[start : start + 2] != b"--":
         return False
-    name = text[start : match.end("name")].lstrip(b"-")
-    if wish.allow and name.decode("utf-8", "replace") in wish.allow:
+    name = text[start:name_end]
+    if wish.allow and name.lstrip(b"-").decode("utf-8", "replace") in wish.allow:
         return False
-    first, end = match.span(kind)
-    form = "alone" if kind == "loose" and _fills_its_line(text, start, end) else kind
-    return _is_literal(text[first:end], form, keyword, is_variable=name.isupper())
+    if kind in _SURE:
+        return True
+    if kind == "loose":
+        first, end = match.span(kind)
+        if keyword != b"token" and _fills_its_line(text, start, end):
+            return not _is_dotted(value)
+        return len(value) >= _FEWEST_MIXED and text[first:end] not in (value, value.upper())
+    has_digit = value.translate(None, _DIGITS) != value
+    if kind in _EXPLICIT and name.isupper():
+        return has_digit or not (_is_dotted(value) or _names_one(value))
+    if kind == "quoted" and keyword != b"token":
+        return has_digit or not _names_one(value)
+    return (has_digit or (len(value) >= 8 and not _is_identifier(value))) and not _is_dotted(value)
 
 
 def _fills_its_line(text: bytes, start: int, end: int) -> bool:
@@ -313,53 +310,72 @@ def _fills_its_line(text: bytes, start: int, end: int) -> bool:
     return before[-1:] in b"\r\n" and after[:1] in b"\r\n"
 
 
-_REST = rb"(?P<name>(?:[_-]?(?:access|key|secret|token|value|\d{1,3})){0,8}+)(?![\w-])"
-"""What may end a name, behind a keyword; the patterns of values stand behind it."""
-_ASSIGNED = (
-    rb"(?:=(?P<tight>%(it)s{4,64}+)(?![(\[{<])"
-    rb"|(?:\\?[\"'])?[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}[bruf]?(?P<quote>\\?[\"'])"
-    rb"(?P<quoted>[^\s\"'\\\0]{4,512}+)(?P=quote)"
-    rb"|(?:\\?[\"'])?[ \t]{0,4}[:=][ \t]{1,4}(?P<loose>%(it)s{8,64}+)(?![(\[{<])"
-    rb"|>(?P<enclosed>%(it)s{4,64}+)</)"
-) % {b"it": _DELIMITED}
-_SPACED = rb"[ \t]{1,4}[\"']?(?P<spaced>(?![-=:])%(it)s{4,64}+)(?![(\[{<])" % {b"it": _DELIMITED}
+_REST = rb"(?:[_-]?(?:access|key|secret|token|value|\d{1,3})){0,8}+(?![\w-])"
+"""What may end a name, behind a keyword; the patterns of values stand behind it, and look ahead alone."""
 
 
-def _is_literal(value: bytes, kind: str, keyword: bytes, *, is_variable: bool) -> bool:
-    """Tell whether a value is written out, and no name of something."""
-    plain = value.lower()
-    has_digit = plain.translate(None, _DIGITS) != plain
-    if is_variable and kind in _EXPLICIT:
-        return has_digit or not (_is_identifier(plain, b".") or any(name in plain for name in _NAMES))
-    if kind == "quoted" and keyword != b"token":
-        return has_digit or not any(name in plain for name in _NAMES)
-    if kind == "alone" and keyword != b"token":
-        return has_digit and not _is_identifier(plain, b".")
-    if kind in {"alone", "loose"}:
-        is_mixed = len(value) >= 16 and value not in (plain, value.upper())
-        return has_digit and (is_mixed or not _is_identifier(plain))
-    return not _is_identifier(plain, b".") and (has_digit or (len(plain) >= 8 and not _is_identifier(plain)))
+@cache
+def _behind(keyword: bytes, *, is_option: bool) -> re.Pattern[bytes]:
+    """Return what a keyword, the rest of its name and a value that could be a secret look like, in small letters."""
+    plain, quoted = (_parts(ends, keyword) for ends in (_ENDS, _ENDS_OF_QUOTED))
+    values = (_TIGHT % plain, _QUOTED % quoted, _LOOSE % plain, _ENCLOSED % plain, *((_SPACED % plain,) * is_option))
+    return re.compile(keyword + _REST + b"(?=" + b"|".join(values) + b")")
 
 
-def _is_identifier(value: bytes, within: bytes = b"") -> bool:
-    """Tell whether a value is the name of something in a program, one with ``within`` in it."""
-    return within in value and _compiled(rb"[a-z_]\w*(?:\.[a-z_]\w*)*\.?").fullmatch(value) is not None
+def _parts(ends: bytes, keyword: bytes) -> Mapping[bytes, bytes]:
+    """Return the parts of the patterns of values that any of some bytes ends."""
+    parts = {b"it": b"[^%b]" % ends, b"digit": rb"(?=[^%b\d]{0,63}+\d)" % ends}
+    untold = _UNTOLD if keyword.startswith(b"pass") else _UNTOLD + rb"|%b(?!%%(it)b)" % _NUMBER
+    return {
+        **parts,
+        b"told": b"(?!%b)" % (untold % parts),
+        b"undotted": rb"(?!%b(?!%b))" % (_DOTTED, parts[b"it"]),
+        b"no_word": rb"(?![a-z_]\w*+(?!%b))" % parts[b"it"],
+    }
 
 
 _UNTOLD = (
-    rb"[\[<{$%*=^~#]|\.\.\.|\.{0,2}/[a-z.]|v?\d+\.\d+(?:\.|$)|(?:https?|file)://"
+    rb"[\[<{$%%*=^~#]|\.\.\.|\.{0,2}/[a-z.]|v?\d+\.\d+(?:\.|(?!%(it)b))|(?:https?|file)://"
     rb"|(?:none|null|true|false|undefined|redacted|your|example|xxx)"
+    rb"|(?:" + _ANY_NAME + rb")\d*+(?!%(it)b)"
 )
+_TIGHT = rb"=%(told)b(?:(?P<sure>%(digit)b%(undotted)b%(it)b{4,64}+)|(?P<tight>%(it)b{4,64}+))(?![(\[{<])"
+_QUOTED = (
+    rb"(?:\\?[\"'])?[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}[bruf]?(?P<quote>\\?[\"'])%(told)b"
+    rb"(?:(?P<sure_quoted>%(digit)b%(undotted)b%(it)b{4,512}+)|(?P<quoted>%(it)b{4,512}+))(?P=quote)"
+)
+_LOOSE = (
+    rb"(?:\\?[\"'])?[ \t]{0,4}[:=][ \t]{1,4}%(told)b%(digit)b"
+    rb"(?:(?P<sure_loose>%(no_word)b%(undotted)b%(it)b{8,64}+)|(?P<loose>%(it)b{8,64}+))(?![(\[{<])"
+)
+_ENCLOSED = rb">%(told)b(?P<enclosed>%(it)b{4,64}+)</"
+_SPACED = rb"[ \t]{1,4}[\"']?(?![-=:])%(told)b(?P<spaced>%(it)b{4,64}+)(?![(\[{<])"
+_SURE = frozenset({"sure", "sure_quoted", "sure_loose"})
+_EXPLICIT = frozenset({"tight", "quoted"})
+_DOTTED = rb"[a-z_]\w*+\.(?:[a-z_]\w*+\.)*+(?:[a-z_]\w*+)?"
 
 
-def _apart(found: Iterable[Finding]) -> Iterator[Finding]:
+def _is_identifier(value: bytes) -> bool:
+    """Tell whether a value is the name of something in a program, or of a part of it."""
+    return _compiled(rb"[a-z_]\w*(?:\.[a-z_]\w*)*\.?").fullmatch(value) is not None
+
+
+def _is_dotted(value: bytes) -> bool:
+    return b"." in value and _is_identifier(value)
+
+
+def _names_one(value: bytes) -> bool:
+    """Tell whether a value speaks of a secret instead of being one."""
+    return _compiled(_ANY_NAME).search(value) is not None
+
+
+def _apart(places: Iterable[tuple[int, int, int]]) -> Iterator[Finding]:
     reached = 0
-    for it in found:
-        if it.start >= reached:
-            yield it
-        elif it.end > reached:
-            yield Finding(it.rule, reached, it.end)
-        reached = max(reached, it.end)
+    for start, negative_end, order in places:
+        end = -negative_end
+        if end > reached:
+            yield Finding(RULES[order], max(start, reached), end)
+            reached = end
 
 
 def _decided(text: bytes, found: tuple[Finding, ...]) -> int:
@@ -381,7 +397,7 @@ def _decided(text: bytes, found: tuple[Finding, ...]) -> int:
 def _begun(tail: bytes) -> int:
     """Return how many bytes at the end may be the beginning of a keyword."""
     ends = (tail[-length:] for length in range(min(len(tail), _LONGEST_KEYWORD - 1), 0, -1))
-    return next((len(end) for end in ends if any(word.startswith((end, end.lower())) for word in _ALL_KEYWORDS)), 0)
+    return next((len(end) for end in ends if end in _BEGINNINGS or end.lower() in _BEGINNINGS), 0)
 
 
 def _end(pattern: bytes, text: bytes, start: int) -> int:

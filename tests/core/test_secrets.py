@@ -215,7 +215,11 @@ def test_twice_the_text_is_twice_the_work(unit: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "most"), [("API_TOKEN=abc12345 ", 16), ("password=hunter2 ", 16), ("PASSWORD=def ", 6), ("token ", 6)]
+    ("unit", "most"),
+    [
+        *(("API_TOKEN=abc12345 ", 8), ("password=hunter2 ", 8), ("SECRET=foo_bar ", 16), ("secret: hunter2x\n", 16)),
+        *(("://a:b@ ", 6), ("PASSWORD=def ", 0), ("token ", 0), ("--token x ", 0), ("sk-", 0)),
+    ],
 )
 def test_a_word_in_a_line_of_names_and_secrets_costs_a_few_calls(unit: str, most: int) -> None:
     text = (unit * 1000).encode()
