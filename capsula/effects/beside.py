@@ -29,10 +29,11 @@ class Assistant:
     What is told, asked and answered is any value that ``pickle`` knows. It may be gone at any time.
     """
 
-    def __init__(self, pid: int, questions: int, answers: int, patience: float) -> None:
+    def __init__(self, pid: int, questions: int, answers: int, tie: int, patience: float) -> None:
         self._pid = pid
         self._questions = open(questions, "wb")  # noqa: SIM115  # closed by `dismiss`
         self._answers = open(answers, "rb", buffering=0)  # noqa: SIM115
+        self._tie = open(tie, "wb", buffering=0)  # noqa: SIM115
         self._patience = patience
         self._is_blocked = False
         self._asked: set[Hashable] = set()
@@ -79,7 +80,8 @@ class Assistant:
         return self._known[question]
 
     def dismiss(self) -> None:
-        """Be done with it: it ends as soon as it wants to know, or to answer, anything more."""
+        """Be done with it: it ends, whatever it does."""
+        self._tie.close()
         self._answers.close()
         with suppress(OSError):
             self._questions.close()
@@ -117,28 +119,71 @@ class Assistant:
 
 def assistant(serve: Serve, patience: float = PATIENCE) -> Assistant | None:
     """Return an assistant, which is to be closed; none where there can be no child."""
-    try:
-        told, questions = os.pipe()
-    except OSError:
+    if active_count() > 1:
         return None
+    pipes = _pipes(3)
+    if not pipes:
+        return None
+    (told, questions), (outlet, entrance), (tied, tie) = pipes
+    its, ours = (told, entrance, tied), (questions, outlet, tie)
+    try:
+        pid = os.fork()
+    except OSError:  # the memory, or the number of processes, is limited
+        _close(*its, *ours)
+        return None
+    if pid == 0:
+        _close(*ours)  # or nobody could tell the child that it is not wanted
+        _work(serve, *its)
+    _close(*its)
+    return Assistant(pid, *ours, patience)
 
-    def answered(answers: BinaryIO) -> None:
+
+def _pipes(count: int) -> list[tuple[int, int]]:
+    """Return so many pipes; nothing if there cannot be all of them."""
+    pipes: list[tuple[int, int]] = []
+    with suppress(OSError):
+        pipes.extend(os.pipe() for _ in range(count))
+    if len(pipes) == count:
+        return pipes
+    for ends in pipes:
+        _close(*ends)
+    return []
+
+
+def _close(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def _work(serve: Serve, told: int, entrance: int, tied: int) -> NoReturn:
+    """Answer, or end without a word; of us nothing but that is to be done by the child."""
+    try:
         import pickle
 
-        os.close(questions)
-        with open(told, "rb") as stream:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        _end_with(tied)
+        with open(told, "rb") as stream, open(entrance, "wb") as answers:
             for answer in serve(_values(stream)):
                 content = pickle.dumps(answer)
                 answers.write(len(content).to_bytes(_LENGTH) + content)
                 answers.flush()
+    finally:
+        os._exit(0)
 
-    child = _forked(answered)
-    os.close(told)
-    if child is None:
-        os.close(questions)
-        return None
-    pid, outlet = child
-    return Assistant(pid, questions, outlet, patience)
+
+def _end_with(tied: int) -> None:
+    """Have this process end once nobody holds the other end of a pipe that nothing is written to.
+
+    It may wait where no other signal, or nobody who would send one, reaches it: whoever started it may be killed.
+    """
+    from fcntl import F_GETFL, F_SETFL, F_SETOWN, fcntl
+
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGIO})
+    fcntl(tied, F_SETOWN, os.getpid())
+    fcntl(tied, F_SETFL, fcntl(tied, F_GETFL) | os.O_ASYNC)
+    if select.select([tied], [], [], 0)[0]:  # it is so already
+        os._exit(0)
 
 
 def _values(stream: BinaryIO) -> Iterator[object]:
@@ -147,38 +192,6 @@ def _values(stream: BinaryIO) -> Iterator[object]:
     with suppress(EOFError):
         while True:
             yield pickle.load(stream)  # noqa: S301  # of the process that we are a child of
-
-
-def _forked(work: Callable[[BinaryIO], None]) -> tuple[int, int] | None:
-    """Return a child that does the work, and where its answers come out; none where threads run, or it cannot be."""
-    if active_count() > 1:
-        return None
-    try:
-        outlet, entrance = os.pipe()
-    except OSError:
-        return None
-    try:
-        pid = os.fork()
-    except OSError:  # the memory, or the number of processes, is limited
-        os.close(outlet)
-        return None
-    else:
-        if pid == 0:
-            os.close(outlet)  # or nobody could tell the child that its answer is not wanted
-            _work(work, entrance)
-        return pid, outlet
-    finally:
-        os.close(entrance)
-
-
-def _work(work: Callable[[BinaryIO], None], entrance: int) -> NoReturn:
-    """Answer, or end without a word; of us nothing but that is to be done by the child."""
-    try:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        with open(entrance, "wb") as answers:
-            work(answers)
-    finally:
-        os._exit(0)
 
 
 def _time_spent(pid: int) -> int | None:

@@ -93,3 +93,26 @@ it.close()
     done = python(script, tmp_path)
 
     assert (done.stdout.split("\n"), done.stderr) == (["short", "long", "given up", "short", "given up", ""], "")
+
+
+@pytest.mark.parametrize("work", ["open('pipe')", "while True: pass"])
+def test_an_assistant_ends_with_whoever_it_assists_whatever_it_does(work: str, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    script = f"""
+import os
+from capsula.effects.beside import assistant
+
+def serve(told):
+    for question in told:
+        yield question, os.getpid()
+        {work}
+
+it = assistant(serve)
+it.ask(1, 2)
+it.answer(1)
+os.kill(os.getpid(), 9)
+"""
+
+    done = python(script, tmp_path)  # returns when nobody has its streams any more
+
+    assert (done.returncode, done.stdout, done.stderr) == (-9, "", "")
