@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from capsula.flows.apart import Apart
 
-LOOKING = {"capture", "monitor"}
+LOOKING = {"capture", "monitor", "start", "verify"}
 """The commands that read repositories, whatever they are told."""
 
 

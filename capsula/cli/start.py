@@ -45,7 +45,7 @@ def run(options: Namespace, console: Console) -> int:
     if mistakes:
         console.mistakes(mistakes)
         return USAGE
-    answer = started(config, Session(items, options.note), console.report)
+    answer = started(config, Session(items, options.note), console.report, options.apart)
     if not isinstance(answer, Success):
         console.mistakes((answer.failure(),))
         return 1

@@ -55,7 +55,7 @@ def run(options: Namespace, console: Console) -> int:
     if options.integrity:
         return _integrity(entry, console, as_object=options.json)
     capsule = inspected(entry)
-    assessing = verified(capsule, config, console.report)
+    assessing = verified(capsule, config, console.report, options.apart)
     if not isinstance(assessing, Success):
         console.mistakes((*capsule.faults, assessing.failure()))
         return USAGE

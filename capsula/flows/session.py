@@ -19,6 +19,7 @@ from capsula.core.settings import Durability
 from capsula.core.strict import conflicts, item_mistakes
 from capsula.effects.claim import claimed
 from capsula.effects.surroundings import boot_id
+from capsula.flows.apart import Apart
 from capsula.flows.capsule import Capsule, reopened
 from capsula.flows.capture import header, looked, prepared
 from capsula.flows.environment import ID
@@ -35,7 +36,9 @@ class Session(NamedTuple):
     note: str
 
 
-def started(config: Config, session: Session, report: Report = silent) -> Result[Capsule, Fault]:
+def started(
+    config: Config, session: Session, report: Report = silent, apart: Apart | None = None
+) -> Result[Capsule, Fault]:
     """Capture, and open a capsule that stays open until it is finished.
 
     The failure is a pre-capture command that failed, or a capsule that could not be written.
@@ -46,7 +49,7 @@ def started(config: Config, session: Session, report: Report = silent) -> Result
         preparation = prepared(config, report)
         if preparation.faults:
             return Failure(preparation.faults[0])
-        context = joined(preparation, looked(config, report))
+        context = joined(preparation, looked(config, report, apart=apart))
     before: dict[str, Answer] = {
         "items": fact(list(session.items)),
         "note": fact(session.note),

@@ -15,6 +15,7 @@ from capsula.core.fragment import Fragment
 from capsula.core.report import Report, silent
 from capsula.core.settings import FileSettings, HashAlgorithm
 from capsula.effects.key import resealed, vault_of
+from capsula.flows.apart import Apart
 from capsula.flows.capture import CONTEXT, looked
 from capsula.flows.inspect import Inspected, part
 from capsula.flows.patched_source import by_patches
@@ -29,7 +30,9 @@ CAPTURED = tuple(cause for cause in CAUSES if cause != "arguments")
 """What a context tells; the arguments are of the run."""
 
 
-def verified(capsule: Inspected, config: Config, report: Report = silent) -> Result[Assessment, Fault]:
+def verified(
+    capsule: Inspected, config: Config, report: Report = silent, apart: Apart | None = None
+) -> Result[Assessment, Fault]:
     """Return how the context here compares with the recorded one, for the same command and the files recorded then.
 
     The fault is a capsule without a context.
@@ -38,7 +41,7 @@ def verified(capsule: Inspected, config: Config, report: Report = silent) -> Res
         remedy = "it was made without one: set monitor.capture"
         return Failure(Fault("no context", f"{capsule.entry.name} holds no context to compare with", remedy))
     now = _as_then(config, capsule.documents)
-    found = looked(now, report)
+    found = looked(now, report, apart=apart)
     contexts = recorded(capsule), _here(found, now, capsule)
     there, here = by_patches(*contexts, capsule.entry.directory, found.effects)
     here = _on_the_same_commit(here, there)

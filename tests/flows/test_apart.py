@@ -135,6 +135,26 @@ with Apart(patience=0.2) as apart:
     assert (context["cwd"], "git" in context) == (str(root), False)
 
 
+@pytest.mark.parametrize("words", [["verify", "@"], ["start"]])
+def test_no_command_that_looks_waits_for_a_repository_for_ever(words: list[str], tmp_path: Path) -> None:
+    root = project(tmp_path)
+    capsula("capture", cwd=root)
+    os.mkfifo(root / ".gitignore")
+    script = f"""
+from capsula.cli.ahead import LOOKING
+from capsula.flows.apart import Apart
+assert {words[0]!r} in LOOKING
+with Apart(patience=0.2) as apart:
+    from capsula.cli.main import run
+    run({words}, apart)
+"""
+
+    done = python(script, root)
+
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert "reading the repository waited" in done.stdout + done.stderr
+
+
 def test_nothing_of_it_is_left_beside_the_command(tmp_path: Path) -> None:
     root = project(tmp_path)
     look = "for child in $(cat /proc/$PPID/task/$PPID/children); do cat /proc/$child/comm; done"
