@@ -60,6 +60,8 @@ def indexed(data: bytes) -> Index:
             kept = len(path) - cut
         end = data.index(b"\0", name)
         path = path[:kept] + data[name:end]
+        if len(path) > _LONGEST:  # nor is there room for the name of every folder on the way to it
+            raise ValueError("the index holds a path that is longer than that of any file")
         start = end + 1 if is_compressed else start + (end - start + 8 & ~7)
         if mode == GITLINK:
             index.submodules.add(path)

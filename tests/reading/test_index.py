@@ -36,3 +36,11 @@ def test_an_index_is_read_as_libgit2_reads_it(version: str, tmp_path: Path) -> N
 
 def test_no_index_is_an_empty_one() -> None:
     assert indexed(b"") == Index({}, set(), set(), set(), set(), set())
+
+
+@pytest.mark.parametrize("version", [2, 4])
+def test_an_index_with_a_path_that_no_file_can_have_is_not_read(version: int) -> None:
+    entry = bytes(60) + (0xFFF).to_bytes(2) + (b"\0" if version == 4 else b"") + b"d/" * 2048 + bytes(8)
+
+    with pytest.raises(ValueError, match="longer than that of any file"):
+        indexed(b"DIRC" + version.to_bytes(4) + (1).to_bytes(4) + entry)
