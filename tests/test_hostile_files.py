@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from capsula.core.config import Config, Surroundings
 from capsula.core.effect import Keep
 from capsula.core.fragment import Fragment
 from capsula.core.settings import CaptureSettings, FileSettings, Settings
+from capsula.effects.files import folders, removed
 from capsula.effects.keep import kept
 from tests.repositories import repository, write
 from tests.running import PLAIN, behind, capsula, document, faults, only_capsule
@@ -206,6 +208,36 @@ def test_folders_that_match_in_ever_so_many_ways_are_looked_at_once(tmp_path: Pa
 
     assert isinstance(fragment.facts, dict)
     assert list(fragment.facts) == [f"{'a/' * 40}b"]
+
+
+DEEP = "/".join(["d"] * 1100)
+"""A folder in more folders than Python would call functions inside one another."""
+
+
+@pytest.fixture
+def bottomless(tmp_path: Path) -> Iterator[Path]:
+    """A project with a file in very many folders."""
+    root = configured(tmp_path / "root", f'"{DEEP}/kept" = {COPY}')
+    (root / "capsula.toml").write_text((root / "capsula.toml").read_text().replace("source = false", "source = true"))
+    folders(root / DEEP)
+    (root / DEEP / "kept").write_text("deep")
+    yield root
+    removed(root)  # what pytest does not
+
+
+@pytest.mark.slow
+def test_however_deep_a_file_lies_it_is_kept_and_told(bottomless: Path) -> None:
+    write_deeper = ("sh", "-c", f"echo out > {DEEP}/out")
+
+    monitored = capsula("monitor", *write_deeper, cwd=bottomless)
+    shown, checked = capsula("show", "@", cwd=bottomless), capsula("check", "--secrets", cwd=bottomless)
+    sound = capsula("verify", "--integrity", "@", cwd=bottomless)
+
+    capsule = only_capsule(bottomless)
+    assert [(it.returncode, it.stderr) for it in (monitored, shown, checked, sound)] == [(0, "")] * 4
+    assert faults(document(capsule, "context.json")) == []
+    assert (capsule / DEEP / "kept").read_text() == "deep"
+    assert document(capsule, "post-run-info.json")["outputs"][f"{DEEP}/out"]["size"] == 4
 
 
 def limited(root: Path, limit: str, *words: str) -> subprocess.CompletedProcess[str]:

@@ -22,6 +22,7 @@ _MANY = 256
 _TELLS_ERRORS = (5, 8)
 """The first Linux on which that call does not keep to itself what could not be written."""
 _UNSUPPORTED = {EINVAL, ENOSYS, ENOTSUP}
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -95,6 +96,25 @@ def replaced(file: Path, text: bytes, aside: Path, *, durable: bool) -> tuple[Fa
     return settled((file.parent,)) if durable else ()
 
 
+def removed(path: Path) -> None:
+    """Remove a file, or a folder and all below it, however deep; what cannot be removed stays. No link is followed."""
+    directories, others = [os.fspath(path)], [os.fspath(path)]
+    for each in directories:
+        with suppress(OSError):
+            descriptor = os.open(each, _FOLDER)
+            try:
+                with os.scandir(descriptor) as entries:
+                    for entry in entries:
+                        known = directories if entry.is_dir(follow_symlinks=False) else others
+                        known.append(f"{each}/{entry.name}")
+            finally:
+                os.close(descriptor)
+    for remove, paths in ((os.unlink, others), (os.rmdir, reversed(directories))):
+        for each in paths:
+            with suppress(OSError):
+                remove(each)
+
+
 def settled(folders: Iterable[Path]) -> tuple[Fault, ...]:
     """Have the disk hold the names in folders, which are there already; where it does not, that is a fault."""
     for folder in folders:
@@ -130,13 +150,15 @@ def all_synchronised(folder: Path) -> None:
 
 def _below(folder: Path) -> Iterator[Path]:
     """Yield the files and folders below a folder, what is in a folder before it, and last the folder itself."""
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _below(Path(entry.path))
-            elif entry.is_file(follow_symlinks=False):
-                yield Path(entry.path)
-    yield folder
+    found = [folder]
+    for each in found:
+        with os.scandir(each) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    found.append(Path(entry.path))
+                elif entry.is_file(follow_symlinks=False):
+                    yield Path(entry.path)
+    yield from reversed(found)
 
 
 def _file_system_synchronised(folder: Path) -> bool:

@@ -101,7 +101,7 @@ def integrity(capsule: Path) -> tuple[Fault, ...]:
         return (answer.failure(),)
     sums, whole = answer.unwrap()
     try:
-        files = dict(_files(capsule))
+        files = dict(sorted(_files(capsule)))
     except OSError as error:
         return (fault_of(error, str(capsule)),)
     missing = (Fault("missing", "is missing", path=(path,)) for path in sums if path not in files)
@@ -155,19 +155,21 @@ def _canonical(facts: Mapping[str, Json]) -> bytes:
     return json.dumps(told, sort_keys=True, separators=(",", ":")).encode()
 
 
-def _files(directory: Path | str, above: str = "") -> Iterator[tuple[str, str]]:
+def _files(directory: Path) -> Iterator[tuple[str, str]]:
     """Yield path and place of all that is in a capsule but folders and the manifest; links are not followed.
 
     What a process that died left aside of one of these is none of it either.
     """
-    with os.scandir(directory) as listing:
-        entries = sorted(listing, key=lambda entry: entry.name)
-    for entry in entries:
-        path = f"{above}{entry.name}"
-        if entry.is_dir(follow_symlinks=False):
-            yield from _files(entry.path, f"{path}/")
-        elif path != NAME and not (above == f"{OWN}/" and LEFT_ASIDE.fullmatch(entry.name)):
-            yield path, entry.path
+    pending = [("", os.fspath(directory))]
+    while pending:
+        above, folder = pending.pop()
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                path = f"{above}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append((f"{path}/", entry.path))
+                elif path != NAME and not (above == f"{OWN}/" and LEFT_ASIDE.fullmatch(entry.name)):
+                    yield path, entry.path
 
 
 def _sum(file: str) -> Sum:

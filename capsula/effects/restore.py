@@ -5,7 +5,6 @@ no more is written than the facts announce.
 """
 
 import os
-import shutil
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -23,6 +22,7 @@ from capsula.core.content import LINK
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.tree import WORKSPACE, Kept, Missed, Tree, digest, path_flaw, understood
 from capsula.effects.fetch import fetched
+from capsula.effects.files import removed
 from capsula.effects.patch import patched
 from capsula.effects.patch import read as read_patch
 from capsula.reading.content import content
@@ -139,7 +139,7 @@ def _performed(layout: _Layout, restoration: "_Restoration") -> Result[Restored,
     into = restoration.into
     if isinstance(done, Failure):
         for path in into.iterdir():
-            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+            removed(path)
         return Failure(_fault(done.failure()))
     needs = tuple(
         it._replace(path=os.path.normpath(f"{place}/{it.path}"))
@@ -351,15 +351,17 @@ class _Restoration:
 
     def _directory(self, path: bytes) -> None:
         """Make a directory and those around it; there are no links yet, so that none leads elsewhere."""
-        if path in self._made or path == os.fsencode(self.into):
-            return
-        self._directory(path.rpartition(b"/")[0])
-        try:
-            os.mkdir(path)  # noqa: PTH102 - a Path holds no bytes
-        except FileExistsError as error:  # but for the first of a repository, it is a file
-            if not os.path.isdir(path):  # noqa: PTH112 - a Path holds no bytes
-                raise MalformedError(f"{os.fsdecode(path)} is a file and a directory at once") from error
-        self._made.add(path)
+        missing: list[bytes] = []
+        while path not in self._made and path != os.fsencode(self.into):
+            missing.append(path)
+            path = path.rpartition(b"/")[0]
+        for each in reversed(missing):
+            try:
+                os.mkdir(each)  # noqa: PTH102 - a Path holds no bytes
+            except FileExistsError as error:  # but for the first of a repository, it is a file
+                if not os.path.isdir(each):  # noqa: PTH112 - a Path holds no bytes
+                    raise MalformedError(f"{os.fsdecode(each)} is a file and a directory at once") from error
+            self._made.add(each)
 
 
 def _limits(tree: Tree) -> tuple[int, int]:

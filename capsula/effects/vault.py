@@ -16,7 +16,16 @@ from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.settings import Durability
-from capsula.effects.files import PRIVATE_FOLDER, all_synchronised, folders, founded, settled, synchronised, written
+from capsula.effects.files import (
+    PRIVATE_FOLDER,
+    all_synchronised,
+    folders,
+    founded,
+    removed,
+    settled,
+    synchronised,
+    written,
+)
 from capsula.effects.surroundings import process, started
 
 OWN = ".capsula"
@@ -99,11 +108,7 @@ def ours(capsule: Path, vault: Path) -> Result[Path, Fault]:
 
 def discarded(aside: Path) -> None:
     """Remove what was built aside; what cannot be removed stays, and disturbs nothing."""
-    from shutil import rmtree  # for leftovers alone
-
-    rmtree(aside, ignore_errors=True)
-    with suppress(OSError):
-        aside.unlink()
+    removed(aside)
 
 
 def planted(vault: Path, below: Iterable[Path]) -> str | None:

@@ -109,8 +109,13 @@ def inspected(entry: Entry) -> Inspected:
 
 def held(directory: Path) -> tuple[str, ...]:
     """Return the paths of all files in a capsule, relative to it and sorted; what cannot be listed is left out."""
-    files = (Path(top, name) for top, _, names in os.walk(directory) for name in names)
-    return tuple(sorted(os.path.relpath(file, directory) for file in files))
+    found: list[str] = []
+    pending = [os.fspath(directory)]
+    while pending:
+        listing = _listing(pending.pop()).value_or([])
+        pending += (it.path for it in listing if it.is_dir(follow_symlinks=False))
+        found += (os.path.relpath(it.path, directory) for it in listing if not it.is_dir())
+    return tuple(sorted(found))
 
 
 def keeps_output(documents: Mapping[str, Document]) -> bool:
@@ -185,7 +190,7 @@ def _ambiguous(reference: str, candidates: Sequence[Entry]) -> Fault:
     return Fault("ambiguous", message, "write more of the name, or the path")
 
 
-def _listing(folder: Path) -> Result[list[os.DirEntry[str]], Fault]:
+def _listing(folder: Path | str) -> Result[list[os.DirEntry[str]], Fault]:
     try:
         with os.scandir(folder) as entries:
             return Success(list(entries))

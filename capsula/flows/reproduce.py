@@ -1,7 +1,6 @@
 """Bringing a run back: restore it into a fresh place, run it under ``monitor``, and judge what came of it."""
 
 import os
-import shutil
 import signal
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -15,6 +14,7 @@ from capsula.core.fault import Fault, fault_of
 from capsula.core.report import Report, silent
 from capsula.core.settings import Settings
 from capsula.effects.environments import Environment, built
+from capsula.effects.files import removed
 from capsula.effects.process import fed, hidden
 from capsula.effects.provide import cleared, provided
 from capsula.effects.restore import Restored
@@ -134,7 +134,7 @@ def fresh_place(it: Blueprint, surroundings: Surroundings) -> Result[Path, Fault
 
 def discarded(place: Path) -> None:
     """Remove a workspace."""
-    shutil.rmtree(place, ignore_errors=True)
+    removed(place)
 
 
 def _environment(

@@ -181,12 +181,14 @@ class _Ways:
         return Success(it)
 
     def _is_sound(self, directory: bytes) -> bool:
-        if directory not in self._sound:
-            if not self._is_sound(directory.rpartition(b"/")[0]):
+        unknown = []
+        while directory not in self._sound:
+            unknown.append(directory)
+            directory = directory.rpartition(b"/")[0]
+        for each in reversed(unknown):
+            if not stat.S_ISDIR(os.lstat(self._top + each).st_mode):
                 return False
-            if not stat.S_ISDIR(os.lstat(self._top + directory).st_mode):
-                return False
-            self._sound.add(directory)
+            self._sound.add(each)
         return True
 
 

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from capsula.effects.files import all_synchronised, folders, replaced, synchronised, written
+from capsula.effects.files import all_synchronised, folders, removed, replaced, synchronised, written
 from tests.running import files_limited_to
 
 
@@ -51,6 +51,25 @@ def test_nothing_is_written_over(make: "object", tmp_path: Path) -> None:
         written(tmp_path / "a", [b"new"])
 
     assert os.listdir(tmp_path) == ["a"]
+
+
+@pytest.mark.parametrize("path", ["folder", "file", "link", "dangling", "pipe", "missing"])
+def test_what_is_removed_is_gone_with_all_below_it_and_nothing_beside(path: str, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/stays").touch()
+    folders(tmp_path / "folder/d" / ("d/" * 1100 if path == "folder" else ""))
+    (tmp_path / "folder/d/link").symlink_to("../../elsewhere")
+    (tmp_path / "folder/d/file").touch()
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to("elsewhere")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "pipe")
+    others = {*os.listdir(tmp_path)} - {path}
+
+    removed(tmp_path / path)
+
+    assert {*os.listdir(tmp_path)} == others
+    assert os.listdir(tmp_path / "elsewhere") == ["stays"]
 
 
 def test_what_cannot_be_finished_leaves_nothing(tmp_path: Path) -> None:
