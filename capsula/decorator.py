@@ -12,11 +12,12 @@ from time import perf_counter
 from types import CodeType
 from typing import Any, ParamSpec, TypeVar, overload
 
-from returns.result import Failure, Result, Success, safe
+from returns.result import Failure, Result, Success
 
 from capsula.api import CapsulaError, warn
 from capsula.core.config import Config
 from capsula.core.fault import Fault, crash_of
+from capsula.core.foreign import safe
 from capsula.core.run import Call
 from capsula.effects.handlers import Interruptible
 from capsula.flows import current
@@ -176,12 +177,14 @@ def _async_generator_function(
             generator = function(*args, **kwargs)
             step = _first_step(generator)
             while True:
+                steps = _Steps(step.__await__(), recording)
                 try:
                     with recording.running:
-                        held = [await _Steps(step.__await__(), recording)]
+                        held = [await steps]
                 except StopAsyncIteration:
                     return
                 finally:
+                    steps.release()
                     del step
                 try:
                     step = generator.asend((yield held.pop()))
@@ -223,12 +226,19 @@ class _Steps:
             return self._steps.send(value)
 
     def throw(self, *error: Any) -> object:
-        with self._recording.innermost():
-            return self._steps.throw(*error)
+        try:
+            with self._recording.innermost():
+                return self._steps.throw(*error)
+        finally:
+            del error  # this frame is in its traceback
 
     def close(self) -> None:
         with self._recording.innermost():
             self._steps.close()
+
+    def release(self) -> None:
+        """Let go of the generator, which may hold an exception that was thrown in, and that of a frame from here."""
+        self._steps = None
 
 
 class _Recorder:

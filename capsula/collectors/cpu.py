@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from returns.result import Failure, Result, Success, safe
+from returns.result import Failure, Result, Success
 
 from capsula import probes
 from capsula.core.ask import Ask
 from capsula.core.config import Config
 from capsula.core.fault import Fault, Json
+from capsula.core.foreign import safe
 from capsula.core.fragment import Answer, Fragment
 from capsula.reading.remembered import Memory, memory, recalled, remembering
 

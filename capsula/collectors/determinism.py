@@ -7,10 +7,11 @@ from hashlib import sha256
 from itertools import takewhile
 from pathlib import Path
 
-from returns.result import Success, safe
+from returns.result import Success
 
 from capsula.core.config import Config
 from capsula.core.fault import Json
+from capsula.core.foreign import safe
 from capsula.core.fragment import Answer, Fragment
 from capsula.core.variables import is_local, is_numeric, is_secret
 from capsula.reading.text import text

@@ -9,11 +9,12 @@ from itertools import islice, pairwise
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from returns.result import Failure, Result, Success, safe
+from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config
 from capsula.core.effect import Keep
 from capsula.core.fault import Fault, fault_of
+from capsula.core.foreign import safe
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.settings import FileSettings
 from capsula.reading.cache import cache as cache_of

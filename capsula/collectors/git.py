@@ -14,12 +14,13 @@ from typing import NamedTuple
 
 import pygit2
 from pygit2.enums import DeltaStatus
-from returns.result import Failure, Result, Success, safe
+from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config
 from capsula.core.effect import Source, Write
 from capsula.core.facts import facts_of
 from capsula.core.fault import Fault
+from capsula.core.foreign import safe
 from capsula.core.fragment import Answer, Fragment, gather
 from capsula.core.remote import without_secrets
 from capsula.core.withholding import Withholding

@@ -11,13 +11,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import NotRequired, TypeAlias, TypedDict, cast
 
-from returns.result import Failure, Result, Success, safe
+from returns.result import Failure, Result, Success
 
 from capsula import probes
 from capsula.core.ask import Ask
 from capsula.core.config import CHECKOUT, Config
 from capsula.core.effect import Remember
 from capsula.core.fault import Fault, Json
+from capsula.core.foreign import safe
 from capsula.core.fragment import Answer, Fragment, gather
 from capsula.core.remote import path_of
 from capsula.reading.cache import cache, own

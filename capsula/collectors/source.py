@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 import pygit2
 from pygit2.enums import DescribeStrategy, DiffOption
-from returns.result import Failure, Result, Success, safe
+from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config
 from capsula.core.effect import Archive, Effect, Remember, Seal, Share, Source
 from capsula.core.fault import Fault
+from capsula.core.foreign import safe
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.remote import without_secrets
 from capsula.core.tree import WORKSPACE, Entries, Ignored, Tree, facts
@@ -382,8 +383,7 @@ def _is_published(repository: pygit2.Repository) -> bool:
 
 
 def _described(repository: pygit2.Repository, *, is_dirty: bool) -> str | None:
-    try:
-        told = repository.describe(describe_strategy=DescribeStrategy.TAGS, always_use_long_format=True)
-    except TROUBLE:  # there is no tag
-        return None
-    return f"{told}-dirty" if is_dirty else told
+    told: Result[str, Exception] = safe(exceptions=TROUBLE)(
+        lambda: repository.describe(describe_strategy=DescribeStrategy.TAGS, always_use_long_format=True)
+    )()
+    return told.map(lambda text: f"{text}-dirty" if is_dirty else text).value_or(None)  # there may be no tag

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from returns.result import Success, safe
+from returns.result import Success
 
 from capsula.core.config import Config
 from capsula.core.fault import Fault, Json
+from capsula.core.foreign import safe
 from capsula.core.fragment import Answer, Fragment
 from capsula.reading.control_groups import MOUNT, groups, up
 from capsula.reading.text import text

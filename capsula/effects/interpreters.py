@@ -7,11 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from attrs import evolve
-from returns.result import Failure, Result, Success, safe
+from returns.result import Failure, Result, Success
 
 from capsula.core.ask import Ask
 from capsula.core.config import Surroundings
 from capsula.core.fault import Fault
+from capsula.core.foreign import safe
 from capsula.effects.asks import started
 from capsula.restorers.building import Found
 from capsula.restorers.python_packages import Python

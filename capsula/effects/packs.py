@@ -8,8 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pygit2
-from returns.result import Result, safe
+from returns.result import Result
 
+from capsula.core.foreign import safe
 from capsula.reading.pack import LARGEST_PACK, MalformedError, pack_index
 from capsula.reading.repository import TROUBLE, common_directory
 

@@ -11,9 +11,10 @@ from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, NoReturn
 
-from returns.result import Failure, Result, Success, safe
+from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault, Json, fault_of
+from capsula.core.foreign import safe
 from capsula.core.redaction import Redaction
 from capsula.core.run import Command, Logged, Outcome
 from capsula.effects.signals import Attention, End, attention, defaulted

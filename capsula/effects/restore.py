@@ -16,10 +16,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import pygit2
-from returns.result import Failure, Result, Success, safe
+from returns.result import Failure, Result, Success
 
 from capsula.core.content import LINK
 from capsula.core.fault import Fault, Json, fault_of
+from capsula.core.foreign import safe
 from capsula.core.tree import WORKSPACE, Kept, Missed, Tree, digest, path_flaw, understood
 from capsula.effects.fetch import fetched
 from capsula.effects.files import removed

@@ -8,7 +8,7 @@ from pathlib import Path
 from traceback import TracebackException
 from typing import NamedTuple
 
-from returns.result import Failure, Result, Success, safe
+from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config
 from capsula.core.fault import Fault
@@ -204,7 +204,10 @@ def _exception_info(error: BaseException) -> Answer:
 
 
 def _told(error: BaseException) -> Result[TracebackException, Fault]:
-    return _foreign(TracebackException.from_exception)(error).alt(_untellable)
+    try:
+        return Success(TracebackException.from_exception(error))
+    except (Exception, SystemExit) as trouble:  # whatever its own methods raise
+        return Failure(_untellable(trouble))
 
 
 def _message(told: TracebackException) -> Answer:
@@ -213,15 +216,14 @@ def _message(told: TracebackException) -> Answer:
 
 def _details(told: TracebackException) -> Answer:
     told.stack[:] = [frame for frame in told.stack if not frame.filename.startswith(_OURS)]
-    lines = _foreign(lambda: "".join(told.format()))()
-    return lines.alt(_untellable).bind(lambda text: fact(text[-_LONGEST_DETAILS:]))
+    try:
+        text = "".join(told.format())
+    except Exception as trouble:  # whatever its own methods have answered with
+        return Failure(_untellable(trouble))
+    return fact(text[-_LONGEST_DETAILS:])
 
 
-_foreign = safe(exceptions=(Exception,))
-"""Around what asks the user's objects, whose methods raise what they like."""
-
-
-def _untellable(trouble: Exception) -> Fault:
+def _untellable(trouble: BaseException) -> Fault:
     return Fault("unrepresentable", f"telling it raised {type(trouble).__name__}")
 
 

@@ -5,9 +5,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from returns.result import Failure, Result, safe
+from returns.result import Failure, Result
 
 from capsula.core.fault import Fault, fault_of
+from capsula.core.foreign import safe
 from capsula.flows.load import find
 
 _PROJECT_FILES = (

@@ -7,10 +7,11 @@ from pathlib import Path
 from stat import S_ISREG
 from typing import NamedTuple
 
-from returns.result import Failure, Result, Success, safe
+from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config, Surroundings
 from capsula.core.fault import Fault, KeyPath
+from capsula.core.foreign import safe
 from capsula.core.settings import Settings
 from capsula.core.strict import structured
 

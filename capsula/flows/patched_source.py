@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from returns.result import Result, safe
+from returns.result import Result
 
 from capsula.core.effect import Effect, Write
 from capsula.core.fault import Json
+from capsula.core.foreign import safe
 from capsula.core.names import patch_paths, repository_flaw
 from capsula.core.upgrade import is_old
 from capsula.effects.patch import pieces, read

@@ -6,10 +6,11 @@ from hashlib import sha256
 from pathlib import Path
 
 import pygit2
-from returns.result import Success, safe
+from returns.result import Success
 
 from capsula.core.content import KINDS
 from capsula.core.fault import Json
+from capsula.core.foreign import safe
 from capsula.core.tree import Kept, Tree, facts, understood
 from capsula.reading.repository import GITLINK, TROUBLE, holder
 

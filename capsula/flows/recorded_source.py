@@ -4,9 +4,10 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from returns.result import Result, Success, safe
+from returns.result import Result, Success
 
 from capsula.core.fault import Json
+from capsula.core.foreign import safe
 from capsula.core.names import patch_paths, repository_flaw
 from capsula.core.remote import without_secrets
 from capsula.core.tree import Missed, Tree, facts

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
 import pygit2
-from returns.result import Success, safe
+from returns.result import Success
 
 from capsula.core.fault import Json
+from capsula.core.foreign import safe
 from capsula.core.names import patch_paths, repository_flaw
 from capsula.core.tree import Tree, understood
 from capsula.effects.packs import unpacked

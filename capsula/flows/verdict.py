@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from attrs import frozen
-from returns.result import safe
 
 from capsula.core.document import Document, dumps
 from capsula.core.fault import Json
+from capsula.core.foreign import safe
 from capsula.core.settings import ItemSettings, Settings
 from capsula.core.upgrade import is_old
 from capsula.flows.blueprint import Blueprint

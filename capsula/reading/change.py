@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import pygit2
 from pygit2.enums import DeltaStatus
-from returns.result import Failure, Result, safe
+from returns.result import Failure, Result
 
+from capsula.core.foreign import safe
 from capsula.reading.repository import GITLINK, TROUBLE
 from capsula.reading.worktree import CONTEXT_LINES, TEXT_AND_BINARY, head_tree
 

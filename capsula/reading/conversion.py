@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pygit2
-from returns.result import Failure, Result, Success, safe
+from returns.result import Failure, Result, Success
 
+from capsula.core.foreign import safe
 from capsula.reading.repository import common_directory
 
 _OFF = {"false", "no", "off", "0"}

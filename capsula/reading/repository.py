@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pygit2
 from pygit2.enums import DiffOption, RepositoryOpenFlag
-from returns.result import Failure, Result, Success, safe
+from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault, fault_of
+from capsula.core.foreign import safe
 from capsula.reading.content import tried
 
 TROUBLE = (pygit2.GitError, KeyError, ValueError, OSError)

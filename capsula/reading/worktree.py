@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 import pygit2
 from pygit2.enums import DiffOption
-from returns.result import Result, safe
+from returns.result import Result
 
 from capsula.core.config import Config
 from capsula.core.fault import Fault
+from capsula.core.foreign import safe
 from capsula.reading.overlooked import overlook
 from capsula.reading.repository import TROUBLE, compared, sound_index, trouble
 

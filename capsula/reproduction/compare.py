@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 from typing import BinaryIO, NamedTuple, TypeAlias
 
-from returns.result import Success, safe
+from returns.result import Success
 
+from capsula.core.foreign import safe
 from capsula.core.settings import HashAlgorithm
 from capsula.reading.digest import hasher
 from capsula.reproduction.comparison import Comparison, Grade, Tolerance, unjudged, worst

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from returns.result import safe
+from capsula.core.foreign import safe
 
 
 class Span(NamedTuple):
