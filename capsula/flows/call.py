@@ -229,15 +229,17 @@ def _untellable(trouble: BaseException) -> Fault:
 
 def _status(error: BaseException) -> str:
     cancellation = getattr(sys.modules.get("asyncio"), "CancelledError", ())  # who has not imported it cancels nothing
-    if isinstance(error, (KeyboardInterrupt, cancellation)):
+    kind = type(error)  # what isinstance asks for besides, a __class__, may lie
+    if issubclass(kind, (KeyboardInterrupt, cancellation)):
         return "interrupted"
-    match error:
-        case GeneratorExit():  # closed before it was exhausted, which is its user's right
-            return "finished"
-        case SystemExit(code=None | 0):
-            return "finished"
-        case _:
-            return "failed"
+    if issubclass(kind, GeneratorExit):  # closed before it was exhausted, which is its user's right
+        return "finished"
+    return "finished" if issubclass(kind, SystemExit) and _is_success(error) else "failed"
+
+
+def _is_success(error: BaseException) -> bool:
+    code = vars(SystemExit)["code"].__get__(error)
+    return code is None or (type(code) in {int, bool} and not code)
 
 
 def _alone(fault: Fault) -> tuple[Fault, ...]:

@@ -22,6 +22,28 @@ class ImmutableError(Exception):
         raise AttributeError(name)
 
 
+class LyingError(Exception):
+    @property  # type: ignore[misc]  # that is the point
+    def __class__(self) -> type:
+        raise RuntimeError("nothing of the kind")
+
+
+class Incomparable:
+    def __eq__(self, other: object) -> bool:
+        raise SystemExit(4)
+
+    def __hash__(self) -> int:
+        raise SystemExit(4)
+
+    def __str__(self) -> str:
+        return "incomparable"
+
+
+class GuardedError(Exception):
+    def __getattribute__(self, name: str) -> object:
+        raise SystemExit(4)
+
+
 RAISED = [
     (ValueError("wrong"), "ValueError", "wrong", "failed"),
     (KeyboardInterrupt(), "KeyboardInterrupt", "", "interrupted"),
@@ -31,6 +53,7 @@ RAISED = [
     (GeneratorExit(), "GeneratorExit", "", "finished"),
     (StopIteration(1), "StopIteration", "1", "failed"),
     (ImmutableError("fixed"), "ImmutableError", "fixed", "failed"),
+    (SystemExit(Incomparable()), "SystemExit", "incomparable", "failed"),
     (UntellableError(), "UntellableError", "<exception str() failed>", "failed"),
     (ExceptionGroup("several", [ValueError(1)]), "ExceptionGroup", "several (1 sub-exception)", "failed"),
 ]
@@ -55,6 +78,27 @@ def test_an_exception_passes_unchanged_and_is_recorded(
     assert (ended["return_value"], ended["capsula"]["status"]) == (None, status)
     assert "raise error" in details
     assert str(Path(capsula.__file__).parent) not in details
+
+
+@pytest.mark.parametrize("kind", [GuardedError, LyingError])
+def test_an_exception_that_tells_nothing_of_itself_passes_unchanged(root: Path, kind: type[Exception]) -> None:
+    error = kind()
+
+    @capsula.monitor(root)
+    def fail() -> None:
+        raise error
+
+    came = []
+    try:
+        fail()
+    except kind as raised:
+        came.append(raised is error)
+
+    ended = after(root)
+    assert came == [True]
+    assert ended["exception_info"]["error_type"] == kind.__name__
+    assert ["exception_info", "error_details"] in [fault["path"] for fault in ended["capsula"]["faults"]]
+    assert ended["capsula"]["status"] == "failed"
 
 
 class Evasive(str):
