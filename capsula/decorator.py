@@ -123,33 +123,51 @@ def _coroutine_function(
     function: Callable[..., Coroutine[Any, Any, object]], recorder: "_Recorder"
 ) -> Callable[..., object]:
     @functools.wraps(function)
-    async def awaited(
-        coroutine: Coroutine[Any, Any, object], args: tuple[object, ...], kwargs: Mapping[str, object]
-    ) -> object:
-        with closing(coroutine), recorder.recording(args, kwargs) as recording, recording.running:
-            return recording.returned(await _Steps(coroutine.__await__(), recording))
+    async def awaited(begun: _Begun, args: tuple[object, ...], kwargs: Mapping[str, object]) -> object:
+        with closing(begun), recorder.recording(args, kwargs) as recording, recording.running:
+            return recording.returned(await _Steps(begun.steps.__await__(), recording))
 
     def call(*args: object, **kwargs: object) -> object:
         # Wrong arguments are an error here, as without us: servers tell an application from its factory by that.
-        return awaited(function(*args, **kwargs), args, kwargs)
+        return awaited(_Begun(function(*args, **kwargs)), args, kwargs)
 
     return _marked_as_coroutine_function(call)
+
+
+class _Begun:
+    """What was called, and is closed whether somebody goes on with it or not: Python warns of what is around it."""
+
+    def __init__(self, steps: Any) -> None:
+        self.steps = steps
+
+    def close(self) -> None:
+        if isinstance(self.steps, Coroutine):  # and nothing else that can be awaited
+            self.steps.close()
+
+    __del__ = close
 
 
 def _marked_as_coroutine_function(call: Callable[..., object]) -> Callable[..., object]:
     if sys.version_info >= (3, 12):
         return inspect.markcoroutinefunction(call)
-    code = call.__code__
-    call.__code__ = code.replace(co_flags=code.co_flags | inspect.CO_COROUTINE)
-    return call
+    return _marked(call, inspect.CO_COROUTINE)
+
+
+def _marked(call: Callable[..., object], kind: int) -> Callable[..., object]:
+    """Return a function that, by the flags of its code, is taken for one of the kind whose objects it returns."""
+    code = call.__code__.replace(co_flags=call.__code__.co_flags | kind)
+    return types.FunctionType(code, globals(), closure=call.__closure__)
 
 
 def _generator_function(
     function: Callable[..., Generator[object, object, object]], recorder: "_Recorder"
 ) -> Callable[..., object]:
-    def call(*args: object, **kwargs: object) -> Generator[object, object, object]:
+    @functools.wraps(function)
+    def recorded(
+        generator: Generator[object, object, object], args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> Generator[object, object, object]:
         with recorder.recording(args, kwargs) as recording:
-            steps = _Steps(function(*args, **kwargs), recording)
+            steps = _Steps(generator, recording)
             step: Callable[[], object] = steps.__next__
             while True:
                 # What goes in and out must not live longer than it would, so nothing here holds on to it.
@@ -165,16 +183,24 @@ def _generator_function(
                 except BaseException as error:
                     step = functools.partial(steps.throw, error)
 
+    def call(*args: object, **kwargs: object) -> object:
+        return recorded(function(*args, **kwargs), args, kwargs)
+
     code = _code_of(function)
-    return types.coroutine(call) if code and code.co_flags & inspect.CO_ITERABLE_COROUTINE else call
+    if code and code.co_flags & inspect.CO_ITERABLE_COROUTINE:
+        recorded = types.coroutine(recorded)
+        return _marked(call, inspect.CO_GENERATOR | inspect.CO_ITERABLE_COROUTINE)
+    return _marked(call, inspect.CO_GENERATOR)
 
 
 def _async_generator_function(
     function: Callable[..., AsyncGenerator[object, object]], recorder: "_Recorder"
 ) -> Callable[..., object]:
-    async def call(*args: object, **kwargs: object) -> AsyncGenerator[object, object]:
+    @functools.wraps(function)
+    async def recorded(
+        generator: AsyncGenerator[object, object], args: tuple[object, ...], kwargs: Mapping[str, object]
+    ) -> AsyncGenerator[object, object]:
         with recorder.recording(args, kwargs) as recording:
-            generator = function(*args, **kwargs)
             step = _first_step(generator)
             while True:
                 steps = _Steps(step.__await__(), recording)
@@ -191,7 +217,10 @@ def _async_generator_function(
                 except BaseException as error:
                     step = generator.athrow(error)
 
-    return call
+    def call(*args: object, **kwargs: object) -> object:
+        return recorded(function(*args, **kwargs), args, kwargs)
+
+    return _marked(call, inspect.CO_ASYNC_GENERATOR)
 
 
 def _first_step(generator: AsyncGenerator[object, object]) -> Awaitable[object]:
@@ -271,6 +300,8 @@ class _Recorder:
         return recording
 
     def _begun(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> Result[Opened, tuple[Fault, ...]]:
+        if sys.is_finalizing():
+            return Failure((_TOO_LATE,))
         try:
             call = self._place._replace(args=args, kwargs=kwargs)
             if not isinstance(self._config, Success):
@@ -315,6 +346,8 @@ class _Recording:
             raise
 
     def _closed(self, opened: Opened, error: BaseException | None, run_time: float) -> tuple[Fault, ...]:
+        if sys.is_finalizing():
+            return (_TOO_LATE,)
         include = self._wish.include_return_value
         try:
             if error is None:
@@ -356,6 +389,8 @@ def _absolute(path: Path) -> Path:
 
 
 def _bug(bug: Exception) -> Fault:
-    if sys.is_finalizing():
-        return Fault("too late", "Python shuts down, and a call could not be recorded any more")
     return crash_of(bug, "this is a bug of Capsula; please report it")
+
+
+_TOO_LATE = Fault("too late", "Python shuts down, and a call could not be recorded any more")
+"""Modules go in any order then: what is called may crash with all of Python."""

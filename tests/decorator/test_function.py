@@ -11,7 +11,8 @@ import pickle
 import subprocess
 import sys
 import types
-from collections.abc import AsyncGenerator, Callable, Generator
+import warnings
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from pathlib import Path
 from typing import NoReturn
 
@@ -319,9 +320,11 @@ def test_a_type_checker_sees_the_signatures_of_the_bare_functions() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "Success: no issues found in 1 source file\n", "")
 
 
-def test_wrong_arguments_of_a_coroutine_function_are_an_error_at_the_call(root: Path) -> None:
-    bare: Callable[..., object] = asynchronous
-    decorated: Callable[..., object] = capsula.monitor(root)(asynchronous)
+@pytest.mark.parametrize("bare", [asynchronous, generating, asynchronously_generating])
+def test_wrong_arguments_are_an_error_at_the_call_and_not_at_the_first_step(
+    root: Path, bare: Callable[..., object]
+) -> None:
+    decorated = capsula.monitor(root)(bare)
 
     with pytest.raises(TypeError) as expected:
         bare()
@@ -330,3 +333,32 @@ def test_wrong_arguments_of_a_coroutine_function_are_an_error_at_the_call(root: 
 
     assert str(raised.value) == str(expected.value)
     assert not (root / "vault").exists()
+
+
+def test_of_a_coroutine_that_nobody_awaits_python_warns_once(root: Path) -> None:
+    decorated = capsula.monitor(root)(asynchronous)
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        coroutine = decorated(1)
+        del coroutine
+
+    assert [str(each.message) for each in warned] == ["coroutine 'asynchronous' was never awaited"]
+    assert not (root / "vault").exists()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="needs: Python 3.12")
+def test_what_is_marked_as_a_coroutine_function_may_answer_with_anything_that_can_be_awaited(root: Path) -> None:
+    def bare() -> asyncio.Future[int]:
+        future = asyncio.get_running_loop().create_future()
+        future.set_result(1)
+        return future
+
+    marked: Callable[[], Awaitable[int]] = inspect.markcoroutinefunction(bare)  # type: ignore[attr-defined,unused-ignore]  # of 3.12
+    decorated = capsula.monitor(root, include_return_value=True)(marked)
+
+    async def main() -> int:
+        return await decorated()
+
+    assert asyncio.run(main()) == 1
+    assert values(root) == [1]
