@@ -38,6 +38,8 @@ OF_JOBS: Signals = frozenset({signal.SIGTSTP, signal.SIGCONT})
 """What is passed on where it can be held back, too: we are not to stop before the command did."""
 OF_GROUPS: Signals = FROM_TERMINALS | OF_JOBS | {signal.SIGHUP}
 """What the kernel sends to groups, and not to us for what we did."""
+OF_LEADERS: Signals = frozenset({signal.SIGHUP, signal.SIGCONT})
+"""What the kernel sends, when a terminal hangs up, to the leader of its session alone: that may be us."""
 PASSED_ON: Signals = frozenset(signal.valid_signals()) - OWN - OF_JOBS
 
 _IGNORED_BY_PYTHON: Signals = frozenset({signal.SIGPIPE, signal.SIGXFSZ})
@@ -197,7 +199,8 @@ class _Held:
         """Return whether all of our group got the signal, or we by our own doing; if not, it was meant for us alone."""
         if told.si_signo == signal.SIGALRM and told.si_code > 0:
             return False  # who sets an alarm and then executes us means the command, and only we have it
-        return told.si_code > 0 or self.canary.got(told.si_signo)
+        is_of_kernel = told.si_code > 0 and told.si_signo not in OF_LEADERS
+        return is_of_kernel or self.canary.got(told.si_signo)
 
 
 @contextmanager

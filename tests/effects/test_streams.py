@@ -541,6 +541,22 @@ def test_what_nobody_takes_yet_is_not_settled() -> None:
     os.close(entrance)
 
 
+@pytest.mark.parametrize("is_stopped", [False, True])
+def test_a_hangup_of_which_the_leader_of_the_session_alone_is_told_is_passed_on(
+    wrapper: Wrapper, *, is_stopped: bool
+) -> None:
+    script = "trap 'exit 3' HUP; echo $$; while :; do sleep 0.05; done"
+    terminal = Terminal.of(wrapper.observed.argv("sh", "-c", script))
+    pid = int(terminal.shown_until(b"\n"))
+    if is_stopped:
+        os.kill(pid, signal.SIGSTOP)
+        awaited(lambda: ") T " in Path(f"/proc/{pid}/stat").read_text())
+
+    os.close(terminal.keyboard)
+
+    assert (terminal.process.wait(PATIENCE), wrapper.ending) == (3, (3, None))
+
+
 @pytest.mark.parametrize("setting", ["", "stty -icanon <&2; "])
 def test_a_terminal_that_hangs_up_costs_what_was_to_be_shown_and_not_the_run(wrapper: Wrapper, setting: str) -> None:
     hung = wrapper.directory / "hung"
