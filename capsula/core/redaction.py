@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from capsula.core.fault import Fault, Json, KeyPath
-from capsula.core.secrets import Finding, Scan, findings, is_watched
+from capsula.core.secrets import COMMANDS, Finding, Scan, findings, is_watched
 from capsula.core.settings import DiscretionSettings
 from capsula.core.variables import is_secret, names_secret
 
@@ -118,7 +118,7 @@ class Redaction(NamedTuple):
         """Return the words of a command line, or any list: behind an option stands its value."""
         shown: list[Json] = []
         option = ""
-        for word in words:
+        for word in self._commanded(words):
             is_option = isinstance(word, str) and word.startswith("-")
             if isinstance(word, str) and option and not is_option:
                 shown.append(dirty.get(marked := self.value(option, word), marked))
@@ -128,6 +128,15 @@ class Redaction(NamedTuple):
                 shown.append(self._json(word, dirty, place))
             option = word.lstrip("-") if isinstance(word, str) and is_option and "=" not in word else ""
         return shown
+
+    def _commanded(self, words: Sequence[Json]) -> Sequence[Json]:
+        """Return the words of a command line without what a program takes for a secret by its place among them."""
+        texts = [word for word in words if isinstance(word, str) and "\0" not in word]
+        if len(texts) < len(words) or not any(map(_is_command, texts)):
+            return words
+        line = _encoded("\0".join(texts))
+        found = [it for it in findings(line, self.wish) if it.rule == "command-line"]
+        return _decoded(self.marked(line, found)).split("\0") if found else words
 
     def _watches(self, setting: re.Match[str]) -> bool:
         """Tell whether a word like ``--name=value`` has a secret."""
@@ -224,7 +233,12 @@ _LONGEST_HARMLESS = 200
 
 def _may_tell(text: str) -> bool:
     """Tell whether a text may be the name of a secret, begin with one, or have a mark in it."""
-    return "[redacted " in text or is_secret(text.replace("-", "_"), "")
+    return "[redacted " in text or _is_command(text) or is_secret(text.replace("-", "_"), "")
+
+
+def _is_command(word: str) -> bool:
+    """Tell whether a word may be the name of a program that takes a secret."""
+    return word.rpartition("/")[2].startswith(COMMANDS)
 
 
 def _texts(value: Json) -> list[str]:

@@ -18,6 +18,8 @@ from capsula.core.variables import is_secret, names_secret
 LONGEST_KEY = 16 * 1024
 """Bytes of a private key; also those of an unfinished line that wait for its end."""
 LONGEST_NAME = 64
+_LONGEST_CONTEXT = 256
+"""Bytes before a line that may tell of a secret in it."""
 
 
 class Finding(NamedTuple):
@@ -92,7 +94,7 @@ class Scan:
         text, start = self._before + self._held + part, len(self._before)
         found = findings(text, self._wish)
         cut = max(decided(text, found), start)
-        self._before, self._held = text[max(cut - LONGEST_NAME, 0) : cut], text[cut:]
+        self._before, self._held = text[max(cut - _LONGEST_CONTEXT, 0) : cut], text[cut:]
         fresh = (it for it in found if start < it.end <= cut)
         return text[start:cut], tuple(Finding(it.rule, max(it.start - start, 0), it.end - start) for it in fresh)
 
@@ -117,7 +119,8 @@ def scanned(parts: Iterable[bytes], wish: DiscretionSettings | None = None) -> I
 def is_watched(name: str, value: str, wish: DiscretionSettings, *, is_variable: bool = False) -> bool:
     """Tell whether the value of a variable, a parameter or an option is a secret by its name.
 
-    A number is one for passwords alone, and a path is none: others count tokens, or tell where a secret is kept.
+    A number is one for passwords alone, and a path is none: others count tokens, or tell where a secret is kept. What
+    ``pass`` alone is followed by a number of may be rounds.
     The names of variables are judged more strictly: there, a ``KEY`` opens something.
     """
     known = name.lstrip("-").replace("-", "_")
@@ -127,7 +130,7 @@ def is_watched(name: str, value: str, wish: DiscretionSettings, *, is_variable: 
     if not plain or not wish.watches("named") or not {name, known}.isdisjoint(wish.allow):
         return False
     if _is(rb"-?[\d.,_]+(?:e-?\d+)?|true|false|none|null|yes|no|on|off", plain.lower()):
-        return "PASS" in known.upper() and plain[0].isdigit()
+        return any(word in known.upper() for word in ("PASS", "PWD")) and known.upper() != "PASS" and plain[0].isdigit()
     return not _is(
         rb"(?:[<>=~^v]*\d+(?:\.\d+)+[\w.*]*|(?:~|\.{1,2}|/[a-zA-Z][a-z]*)?/[\w./@+-]*|\[redacted [^]]*\])", plain
     )
@@ -142,39 +145,145 @@ _STYLE = rb"(?:\x1b|\\(?:u001b|x1b|033))\[[\d;:]{0,32}[mK]"
 """What gives a text on a terminal its colours, as it is or as it stands in a JSON or a program."""
 _SIGNS_OF_STYLE = (b"\x1b[", b"1b[", b"033[")
 
-_START = rb"(?:(?<![A-Za-z0-9+/])|(?<=\\[nrt]))"  # of a token that may stand in other base64; "\n" may be written out
-_WORD = rb"(?:(?<![\w-])|(?<=\\[nrt]))"
+
+def _alone(keyword: bytes, rest: bytes, before: bytes = rb"\w-") -> tuple[bytes, bytes]:
+    r"""Return the shape of what stands behind none of some bytes; the end of a line, ``\n``, may be written out."""
+    it = re.escape(keyword)
+    return keyword, rb"%b(?:(?<![%b]%b)|(?<=\\[nrt]%b))%b" % (it, before, it, it, rest)
+
+
+def _parameter(keyword: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """Return the shape of the value of a parameter in a URL; in a JSON, a sign before it may be written out."""
+    return keyword, rb"%b(?:(?<=[?&;]%b)|(?<=u0026%b))(?:%b)" % (keyword, keyword, keyword, value)
+
+
+def _option(program: bytes, rest: bytes, option: bytes, user: bytes = b"") -> tuple[bytes, bytes]:
+    """Return the shape of a secret behind an option of a program; between two words is a blank, or a zero."""
+    between = rb"(?:(?!%b)(?:[^\n|;&]|[;&](?!\s))){0,1024}?" % program
+    word = rb"(?![$<{*\[-]|(?i:pass(?:word|wd)?|secret)\b)([^\s\0\"'`;|&<>(){}\\]{3,256})"
+    quoted = rb"'%b(?!\[redacted )([^'\0\n]{3,256})'|\"%b(?!\$|\[redacted )([^\"\0\n]{3,256})\"" % (user, user)
+    value = rb"(?:%b|%b%b)" % (quoted, user, word)
+    return program, rb"%b(?<![\w-]%b)%b(?=[\s\0])%b[\s\0]%b%b" % (program, program, rest, between, option, value)
+
+
+_USER = rb"[^\s\0\"'`:%$;|&<>{}/-][^\s\0\"'`:%$;|&<>{}/]{0,128}"
+_REGISTRY_CLIENTS = (b"docker", b"podman")
+_BASE64 = rb"[A-Za-z0-9+/]"
+_BASE64_OF_USER = (
+    rb"(?=(?:%(it)b{4}){0,1024}?(?:O[g-v]|%(it)b[DTjz][o-r]|%(it)b{2}[AEIMQUYcgkosw048]6))"
+    rb"(?:%(it)b{4}){2,1024}(?:%(it)b{2}==|%(it)b{3}=)?(?![A-Za-z0-9+/=])"
+) % {b"it": _BASE64}
+"""A text with a colon in it, as of a user and a password: at each of three places a colon looks in its own way."""
 
 _TOKENS: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
-    "aws": tuple((word, _START + word + rb"[A-Z0-9]{16}(?![A-Za-z0-9+/])") for word in (b"AKIA", b"ASIA")),
+    "aws": tuple(_alone(word, rb"[A-Z0-9]{16}(?![A-Za-z0-9])", rb"A-Za-z0-9") for word in (b"AKIA", b"ASIA")),
     "github": (
         *((b"gh%c_" % kind, rb"gh%c_[A-Za-z0-9]{36,255}" % kind) for kind in b"opusr"),
         (b"github_pat_", rb"github_pat_\w{22,255}"),
     ),
-    "gitlab": ((b"glpat-", rb"glpat-[\w-]{20,255}"),),
+    "gitlab": tuple((b"gl%b-" % kind, rb"gl%b-[\w-]{20,255}" % kind) for kind in (b"pat", b"ptt", b"rt", b"dt")),
     "slack": (
         (b"xox", rb"xox[abeoprs]-[A-Za-z0-9-]{10,255}"),
+        (b"xapp-", rb"xapp-\d-[A-Z0-9]{8,16}-\d{8,16}-[0-9a-f]{32,128}"),
         (b"hooks.slack.com/services/", rb"hooks\.slack\.com/services/([A-Za-z0-9/]{20,255})"),
     ),
     "stripe": tuple((b"%ck_live_" % kind, rb"%ck_live_[A-Za-z0-9]{16,255}" % kind) for kind in b"rs"),
     "google": (
-        (b"AIza", _START + rb"AIza[\w-]{35}(?![\w-])"),
+        _alone(b"AIza", rb"[\w-]{35}(?![\w-])", rb"A-Za-z0-9"),
         (b"GOCSPX-", rb"GOCSPX-[\w-]{28}"),
         (b"ya29.", rb"ya29\.[\w-]{20,2048}"),
     ),
-    "openai": ((b"sk-", _WORD + rb"sk-(?:(?:proj|svcacct|admin)-[\w-]{20,255}|[A-Za-z0-9]{32,255})"),),
+    "openai": (_alone(b"sk-", rb"(?:(?:proj|svcacct|admin)-[\w-]{20,255}|[A-Za-z0-9]{32,255})"),),
     "anthropic": ((b"sk-ant-", rb"sk-ant-[\w-]{20,255}"),),
-    "huggingface": ((b"hf_", _WORD + rb"hf_[A-Za-z0-9]{34,64}"),),
-    "npm": ((b"npm_", rb"npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])"),),
+    "huggingface": (_alone(b"hf_", rb"[A-Za-z0-9]{34,64}"),),
+    "npm": (
+        (b"npm_", rb"npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])"),
+        (b"_auth", rb"_auth[ \t]?=[ \t]?[\"']?(" + _BASE64_OF_USER + rb")"),
+    ),
     "pypi": ((b"pypi-AgE", rb"pypi-AgE[\w-]{16,1024}"),),
     "sendgrid": ((b"SG.", rb"SG\.[\w-]{16,32}\.[\w-]{32,64}"),),
-    "twilio": ((b"SK", rb"(?<![A-Za-z0-9])SK[0-9a-f]{32}(?![0-9A-Za-z])"),),
+    "twilio": (_alone(b"SK", rb"[0-9a-f]{32}(?![0-9A-Za-z])", rb"A-Za-z0-9"),),
     "digitalocean": tuple((b"do%c_v1_" % kind, rb"do%c_v1_[0-9a-f]{64}" % kind) for kind in b"opr"),
     "databricks": ((b"dapi", rb"dapi[0-9a-f]{32}(?![0-9a-f])"),),
-    "docker": ((b"dckr_pat_", rb"dckr_pat_[\w-]{20,255}"),),
-    "hashicorp": ((b"hvs.", rb"hvs\.[\w-]{24,255}"),),
+    "docker": (
+        (b"dckr_pat_", rb"dckr_pat_[\w-]{20,255}"),
+        (b'"auth"', rb'"auth"[ \t]?:[ \t]?"(' + _BASE64_OF_USER + rb')"'),
+    ),
+    "hashicorp": (
+        (b"hvs.", rb"hvs\.[\w-]{24,255}"),
+        _alone(b"hvb.", rb"[\w-]{138,300}"),
+        (b".atlasv1.", rb"\.atlasv1\.(?<=[A-Za-z0-9]{14}.{9})([\w=-]{60,70})"),
+    ),
+    "age": ((b"AGE-SECRET-KEY-1", rb"AGE-SECRET-KEY-1[0-9AC-HJ-NP-Z]{58}"),),
+    "atlassian": ((b"ATATT3", rb"ATATT3[\w=-]{180,200}"),),
+    "discord": ((b"/api/webhooks/", rb"/api/webhooks/\d{17,20}/([\w-]{60,100})"),),
+    "doppler": (_alone(b"dp.", rb"(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40,44}(?!\w)"),),
+    "figma": (_alone(b"figd_", rb"[\w-]{40,64}"),),
+    "grafana": (
+        _alone(b"glsa_", rb"[A-Za-z0-9]{32}_[0-9a-fA-F]{8}(?!\w)"),
+        _alone(b"glc_", rb"[A-Za-z0-9+/]{32,400}={0,3}"),
+    ),
+    "groq": (_alone(b"gsk_", rb"[A-Za-z0-9]{52}(?!\w)"),),
+    "kaggle": (_alone(b"KGAT_", rb"[0-9a-f]{32}(?!\w)"),),
+    "langsmith": (_alone(b"lsv2_", rb"(?:pt|sk)_[0-9a-f]{32}_[0-9a-f]{10}(?!\w)"),),
+    "linear": (_alone(b"lin_api_", rb"[A-Za-z0-9]{40}(?!\w)"),),
+    "mailgun": ((b"api:key-", rb"api:(key-[0-9a-f]{32})(?!\w)"),),
+    "new-relic": (_alone(b"NRAK-", rb"[A-Z0-9]{27}(?!\w)"),),
+    "notion": (_alone(b"ntn_", rb"\d{11}[A-Za-z0-9]{35}(?!\w)"),),
+    "nvidia": (_alone(b"nvapi-", rb"[\w-]{64}(?![\w-])"),),
+    "onepassword": (_alone(b"ops_eyJ", rb"[\w+/-]{250,4096}={0,3}"),),
+    "openrouter": (_alone(b"sk-or-v1-", rb"[0-9a-f]{64}(?!\w)"),),
+    "perplexity": (_alone(b"pplx-", rb"[A-Za-z0-9]{48}(?!\w)"),),
+    "planetscale": (_alone(b"pscale_", rb"(?:tkn|pw|oauth)_[\w=.-]{32,64}"),),
+    "postman": (_alone(b"PMAK-", rb"[0-9a-f]{24}-[0-9a-f]{34}(?!\w)"),),
+    "pulumi": (_alone(b"pul-", rb"[0-9a-f]{40}(?!\w)"),),
+    "replicate": (_alone(b"r8_", rb"[A-Za-z0-9]{37}(?!\w)"),),
+    "rubygems": (_alone(b"rubygems_", rb"[0-9a-f]{48}(?!\w)"),),
+    "sentry": (
+        _alone(b"sntrys_eyJ", rb"[\w+/=-]{40,1024}"),
+        _alone(b"sntryu_", rb"[0-9a-f]{64}(?!\w)"),
+    ),
+    "shopify": (_alone(b"shp", rb"(?:at|ca|pa|ss)_[0-9a-fA-F]{32}(?!\w)"),),
+    "square": (_alone(b"sq0", rb"(?:atp-[\w-]{22}|csp-[\w-]{43})(?![\w-])"),),
+    "tailscale": (_alone(b"tskey-", rb"(?:auth|api|client|scim|webhook)-[A-Za-z0-9]{8,32}-[A-Za-z0-9]{20,96}"),),
+    "telegram": ((b":AA", rb":(AA(?<=\d{8}.AA)[\w-]{33})(?![\w-])"),),
+    "wandb": (_alone(b"wandb_v1_", rb"\w{77}(?!\w)"),),
+    "xai": (_alone(b"xai-", rb"\w{80}(?!\w)"),),
+    "signed-url": (
+        _parameter(b"sig=", rb"([\w%+/-]{42,80}(?:=|%3[Dd]))"),
+        _parameter(b"Signature=", rb"([\w%+/~-]{27,40}(?:=|%3[Dd])|[\w%+/~-]{170,1024})"),
+        _parameter(b"X-Amz-Signature=", rb"([0-9a-f]{64}(?!\w))"),
+        _parameter(b"X-Amz-Security-Token=", rb"([\w%+/=-]{64,4096})"),
+        _parameter(b"X-Goog-Signature=", rb"([0-9a-f]{128,1024}(?!\w))"),
+    ),
+    "netrc": (
+        (
+            b"machine",
+            (
+                rb"machine(?<!\wmachine)[ \t]{1,8}[^\s\0]{1,128}\s{1,16}"
+                rb"(?:(?:login|account)\s{1,16}[^\s\0]{1,128}\s{1,16}){1,2}"
+                rb"password[ \t]{1,8}(?![$<{*\[])([^\s\0]{3,256})"
+            ),
+        ),
+    ),
+    "command-line": (
+        _option(b"curl", b"", rb"(?:-[a-zA-Z]{0,8}[uU]|--user|--proxy-user)[=\s\0]{0,4}", _USER + b":"),
+        *(_option(it, rb"(?:-?(?:dump|admin|import|check|show))?", rb"-p(?!ort\b)") for it in (b"mysql", b"mariadb")),
+        _option(b"sshpass", b"", rb"(?<=sshpass.)-p[\s\0]{0,4}"),
+        *(_option(it, rb"(?:[\s\0]-[^\s\0]{1,64}){0,4}+[\s\0]login", rb"-p[=\s\0]{1,4}") for it in _REGISTRY_CLIENTS),
+        _option(b"redis-cli", b"", rb"-a[\s\0]{1,4}"),
+        _option(b"ldap", b"(?:search|add|modify|delete|passwd|whoami)", rb"-w[\s\0]{0,4}"),
+        _option(b"smbclient", b"", rb"(?:-U|--user)[=\s\0]{0,4}", _USER + b"%"),
+        (
+            b"pass:",
+            (
+                rb"pass:(?:(?<=-pass[\s\0]pass:)|(?<=-passin[\s\0]pass:)|(?<=-passout[\s\0]pass:))"
+                rb"(?![$<{*\[])([^\s\0\"'`;|&]{3,256})"
+            ),
+        ),
+    ),
     "azure": ((b"AccountKey=", rb"AccountKey=([A-Za-z0-9+/]{40,255}={0,2})"),),
-    "jwt": ((b"eyJ", _WORD + rb"eyJ[\w-]{8,}+\.eyJ[\w-]{8,}+\.[\w-]*"),),
+    "jwt": (_alone(b"eyJ", rb"[\w-]{8,}+\.eyJ[\w-]{8,}+\.[\w-]*"),),
     "private-key": (
         (
             b" PRIVATE KEY",
@@ -183,12 +292,21 @@ _TOKENS: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
         ),
     ),
     "authorization": (
-        (b"bearer ", rb"(?i:bearer) +([\w.~+/-]{12,4096}={0,2})"),
+        (b"bearer ", rb"bearer +([\w.~+/-]{12,4096}={0,2})"),
         (
             b"authorization",
             (
-                rb"(?i:authorization)\\?[\"']?[ \t]?[:=][ \t]?\\?[\"']?"
-                rb"(?i:basic|token|bearer) +([^\s\"'\\\0<{$%*\[][^\s\"'\\\0]{3,4096})"
+                rb"authorization\\?[\"']?[ \t]?[:=][ \t]?\\?[\"']?"
+                rb"(?:basic|token|bearer) +([^\s\"'\\\0<{$%*\[][^\s\"'\\\0]{3,4096})"
+            ),
+        ),
+    ),
+    "cookie": (
+        (
+            b"cookie",
+            (
+                rb"cookie2?\\?[\"']?[ \t]?:[ \t]?\\?[\"']?[\w.!#$%&*+^|~-]{1,64}="
+                rb"((?=[^\s;,\"'\\\0\d]{0,256}+\d)[^\s;,\"'\\\0<>{}]{16,4096})"
             ),
         ),
     ),
@@ -207,13 +325,19 @@ _TOKENS: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
 
 _NAMES = (
     *(b"token", b"secret", b"password", b"passwd", b"passphrase", b"credentials", b"credential"),
-    *(b"apikey", b"api_key", b"api-key", b"access_key", b"accesskey", b"private_key", b"privatekey"),
+    *(b"pass", b"pwd", b"apikey", b"api_key", b"api-key", b"access_key", b"accesskey", b"private_key", b"privatekey"),
 )
 
 RULES: tuple[str, ...] = (*_TOKENS, "named")
 """The names of all rules."""
 
-_IN_ANY_CASE = (*_NAMES, b"bearer ", b"authorization")
+PROSE_RULES: tuple[str, ...] = ("named", "command-line", "netrc", "cookie")
+"""Those that tell a secret by what stands before it, as does whoever shows in code, or writes, how it is to be told."""
+
+COMMANDS: tuple[str, ...] = tuple(keyword.decode() for keyword, _ in _TOKENS["command-line"])
+"""What a word begins with if the words behind it are judged with it."""
+
+_IN_ANY_CASE = (*_NAMES, b"bearer ", b"authorization", b"cookie")
 _KEYWORDS = (b"-----BEGIN", *(keyword for shapes in _TOKENS.values() for keyword, _ in shapes))
 _ALL_KEYWORDS = (*_KEYWORDS, *_NAMES)
 _LONGEST_KEYWORD = max(map(len, _ALL_KEYWORDS))
@@ -231,9 +355,29 @@ _FEWEST_CHARACTERS = 3
 _FEWEST_MIXED = 16
 _NUMBER = rb"[\d.,_]+(?:e-?\d+)?"
 _LONGEST_PLAIN = 64
-_ANY_NAME = b"|".join(_NAMES)
+_ANY_NAME = b"|".join(name for name in _NAMES if name != b"pass")
+_WITH_WORDS = frozenset({b"token", b"pass"})
+"""Names that have a word behind them more often than a secret."""
+_PASSWORDS = frozenset({b"password", b"passwd", b"passphrase", b"pwd"})
+"""Names behind which a number is a secret too."""
+_SHORT_NAMES = frozenset({b"pass", b"pwd"})
+"""Names that are ones only if nothing stands behind them, and not everything before them."""
 _SIGNS = {keyword: keyword.translate(_LOWER, _DIGITS) for keyword in _ALL_KEYWORDS}
 """The keywords as they stand in a text without case and digits."""
+_JOINTS = (b"_", b"-")
+
+
+def _joint(sign: bytes) -> bytes:
+    """Return the first joint in a word, and the two letters before it; nothing, if there are none."""
+    place = min((sign.find(joint) for joint in _JOINTS if joint in sign), default=0)
+    return sign[place - 2 : place + 1] if place >= 2 else b""
+
+
+_BY_JOINT = {
+    joint: tuple(keyword for keyword, sign in _SIGNS.items() if _joint(sign) == joint)
+    for joint in {*map(_joint, _SIGNS.values())}
+}
+"""The keywords by what most texts do not have: few are left to be searched for."""
 
 
 def _there(text: bytes) -> frozenset[bytes]:
@@ -244,7 +388,9 @@ def _there(text: bytes) -> frozenset[bytes]:
     plain = text.translate(_LOWER, _DIGITS)
     if (plain.count(b"\n") + plain.count(b"\r")) * _SHORT < len(plain):
         plain = b"\n".join({*plain.splitlines()})
-    return frozenset(keyword for keyword, sign in _SIGNS.items() if sign in plain)
+    joints = {piece[-2:] + joint for joint in _JOINTS for piece in plain.split(joint)}
+    likely = (it for joint in (b"", *(joints & _BY_JOINT.keys())) for it in _BY_JOINT[joint])
+    return frozenset(keyword for keyword in likely if _SIGNS[keyword] in plain)
 
 
 def _shaped(
@@ -267,7 +413,8 @@ def _named(text: bytes, lower: bytes, there: Collection[bytes], wish: Discretion
             kind = match.lastgroup or ""
             if match.start() < reached or len(set(match[kind])) < _FEWEST_CHARACTERS:
                 continue
-            if (kind in _SURE and not wish.allow) or _is_of_name(match, text, keyword, wish):
+            is_sure = kind in _SURE and not wish.allow and keyword not in _SHORT_NAMES
+            if is_sure or _is_of_name(match, text, keyword, wish):
                 start, end = match.span(kind)
                 if end - start == _LONGEST_PLAIN and "quoted" not in kind:
                     end = _end(b"[^%b]*" % _ENDS, text, end)
@@ -288,6 +435,8 @@ def _is_of_name(match: re.Match[bytes], text: bytes, keyword: bytes, wish: Discr
     name = text[start:name_end]
     if wish.allow and name.lstrip(b"-").decode("utf-8", "replace") in wish.allow:
         return False
+    if keyword in _SHORT_NAMES and not _is_short_name(name.lower().lstrip(b"-"), kind):
+        return False
     if kind in _SURE:
         return True
     if kind == "loose":
@@ -298,9 +447,14 @@ def _is_of_name(match: re.Match[bytes], text: bytes, keyword: bytes, wish: Discr
     has_digit = value.translate(None, _DIGITS) != value
     if kind in _EXPLICIT and name.isupper():
         return has_digit or not (_is_dotted(value) or _names_one(value))
-    if kind == "quoted" and keyword != b"token":
+    if kind == "quoted" and keyword not in _WITH_WORDS:
         return has_digit or not _names_one(value)
     return (has_digit or (len(value) >= 8 and not _is_identifier(value))) and not _is_dotted(value)
+
+
+def _is_short_name(name: bytes, kind: str) -> bool:
+    """Tell whether a name with a short word for a password is one; ``PASS: it`` is what a test says."""
+    return names_secret(name.decode("utf-8", "replace")) and not (name == b"pass" and "loose" in kind)
 
 
 def _fills_its_line(text: bytes, start: int, end: int) -> bool:
@@ -319,13 +473,14 @@ def _behind(keyword: bytes, *, is_option: bool) -> re.Pattern[bytes]:
     """Return what a keyword, the rest of its name and a value that could be a secret look like, in small letters."""
     plain, quoted = (_parts(ends, keyword) for ends in (_ENDS, _ENDS_OF_QUOTED))
     values = (_TIGHT % plain, _QUOTED % quoted, _LOOSE % plain, _ENCLOSED % plain, *((_SPACED % plain,) * is_option))
-    return re.compile(keyword + _REST + b"(?=" + b"|".join(values) + b")")
+    rest = rb"(?![\w-])" if keyword in _SHORT_NAMES else _REST
+    return re.compile(keyword + rest + b"(?=" + b"|".join(values) + b")")
 
 
 def _parts(ends: bytes, keyword: bytes) -> Mapping[bytes, bytes]:
     """Return the parts of the patterns of values that any of some bytes ends."""
     parts = {b"it": b"[^%b]" % ends, b"digit": rb"(?=[^%b\d]{0,63}+\d)" % ends}
-    untold = _UNTOLD if keyword.startswith(b"pass") else _UNTOLD + rb"|%b(?!%%(it)b)" % _NUMBER
+    untold = _UNTOLD if keyword in _PASSWORDS else _UNTOLD + rb"|%b(?!%%(it)b)" % _NUMBER
     return {
         **parts,
         b"told": b"(?!%b)" % (untold % parts),

@@ -13,7 +13,6 @@ def is_secret(name: str, value: str) -> bool:
     return (
         names_secret(name)
         or not _SECRET_WORDS.isdisjoint(upper.split("_"))
-        or upper.endswith("_PWD")
         or any(_names_a_user(rest) for rest in value.split("://")[1:])
     )
 
@@ -22,7 +21,15 @@ def is_secret(name: str, value: str) -> bool:
 def names_secret(name: str) -> bool:
     """Tell whether a name, of whatever it is, is one that secrets have."""
     upper = name.upper().replace("TOKENIZ", "")
-    return any(part in upper for part in _SECRET_PARTS)
+    return any(part in upper for part in _SECRET_PARTS) or (name not in _DIRECTORIES and _names_password(upper))
+
+
+def _names_password(upper: str) -> bool:
+    """Tell whether a name ends in a short word for a password, as ``db_pass`` and ``PGPASS`` do, ``low_pass`` not."""
+    before, _, last = upper.replace("-", "_").rpartition("_")
+    if last in _PASSWORDS:
+        return before.rpartition("_")[2] not in _OTHER_PASSES
+    return last.endswith(_PASSWORDS_OF)
 
 
 def is_numeric(name: str) -> bool:
@@ -55,6 +62,22 @@ _SECRET_PARTS = (
     *("TOKEN", "SECRET", "PASSW", "PASSPHRASE", "CREDENTIAL", "AUTHORIZATION", "COOKIE"),
     *("APIKEY", "API_KEY", "ACCESSKEY", "ACCESS_KEY", "PRIVATEKEY", "PRIVATE_KEY"),
 )
+_PASSWORDS = ("PASS", "PWD")
+_PASSWORDS_OF = tuple(
+    of + word
+    for word in _PASSWORDS
+    for of in (
+        *("DB", "PG", "SQL", "MONGO", "REDIS", "MQ", "DBC", "LDAP", "SSH", "FTP", "HTTP", "SMTP", "MAIL", "PROXY"),
+        *("USER", "ADMIN", "ROOT", "LOGIN", "KEY", "STORE"),
+    )
+)
+_OTHER_PASSES = frozenset(
+    {
+        *("LOW", "HIGH", "BAND", "ALL", "BY", "FIRST", "SECOND", "LAST", "NEXT", "ONE", "TWO", "SINGLE", "MULTI", "N"),
+        *("NUM", "MAX", "MIN", "PER", "PRE", "POST", "FAST", "FORWARD", "BACKWARD", "TEST", "RENDER"),
+    }
+)
+_DIRECTORIES = frozenset({"PWD", "OLDPWD"})
 _SECRET_WORDS = frozenset({"KEY", "PASS", "PAT", "AUTH", "COOKIE", "DSN"})
 
 _NUMERIC = (

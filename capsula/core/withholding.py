@@ -10,7 +10,7 @@ from itertools import chain
 from zlib import crc32
 
 from capsula import __version__
-from capsula.core.secrets import Finding, Scan, findings, wording
+from capsula.core.secrets import PROSE_RULES, Finding, Scan, findings, wording
 from capsula.core.settings import DiscretionSettings, SourceSettings
 
 NAMED = "looks like a secret"
@@ -74,7 +74,7 @@ class Withholding:
 
     @cached_property
     def _in_code(self) -> DiscretionSettings:
-        return self.discretion._replace(rules={**self.discretion.rules, "named": False})
+        return self.discretion._replace(rules={**self.discretion.rules, **dict.fromkeys(PROSE_RULES, False)})
 
 
 def is_secret(path: str, withhold: Sequence[str] = (), keep: Sequence[str] = ()) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from capsula.core.fault import Fault
+from capsula.core.fault import Fault, Json
 from capsula.core.redaction import Passage, Redaction, exposures, is_redacted, redactions
 from capsula.core.settings import DiscretionSettings
 from tests.canaries import CANARIES
@@ -61,6 +61,20 @@ def test_a_document_keeps_all_but_its_secrets() -> None:
             "x": {**document["source"]["x"], "seals": {"my.token": "5d41402a", f"token={mark('hunter2')}": "7d793037"}}
         },
     }
+
+
+def test_the_words_of_a_program_that_takes_a_secret_are_judged_together() -> None:
+    words = ["/usr/bin/curl", "-sSu", "me:hunter2", "https://host/?token=abc12345"]
+    others: list[Json] = [["docker", "run", "-p", "8080:80"], ["mysql", "-p", "db"], ["curl", 1, "-u"], ["run", "-u", "me:hunter2"]]
+
+    shown = KEYED.json(words)
+
+    assert shown == [
+        *words[:2],
+        f"me:{mark('hunter2', 'command-line')}",
+        f"https://host/?token={mark('abc12345')}",
+    ]
+    assert [KEYED.json(it) for it in others] == others
 
 
 def test_what_is_marked_is_not_marked_again() -> None:

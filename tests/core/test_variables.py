@@ -6,7 +6,7 @@ from capsula.core.variables import is_numeric, is_passing, is_secret, is_telling
 
 SECRETS = """
 GITHUB_TOKEN my_secret DB_PASSWORD OPENAI_API_KEY AWS_ACCESS_KEY_ID SSH_PRIVATE_KEY PG_PWD GOOGLE_CREDENTIALS
-PROXY_AUTH KEY SENTRY_DSN MYAPIKEY
+PROXY_AUTH KEY SENTRY_DSN MYAPIKEY PGPASS MYSQL_PWD dbPass user_pwd keystorepass
 """
 
 
@@ -15,7 +15,10 @@ def test_these_look_secret(name: str) -> None:
     assert is_secret(name, "x")
 
 
-@pytest.mark.parametrize("name", ["PWD", "OLDPWD", "TOKENIZERS_PARALLELISM", "KEYBOARD", "MONKEY", "PATH", "AUTHOR"])
+@pytest.mark.parametrize(
+    "name",
+    ["PWD", "OLDPWD", "TOKENIZERS_PARALLELISM", "KEYBOARD", "MONKEY", "PATH", "AUTHOR", "COMPASS", "bypass", "passes"],
+)
 def test_these_do_not(name: str) -> None:
     assert not is_secret(name, "x")
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from capsula.core.secrets import RULES
+from capsula.core.secrets import PROSE_RULES, RULES
 from capsula.core.settings import DiscretionSettings, SourceSettings
 from capsula.core.withholding import Withholding
 from capsula.reading.cleared import Cleared
 from tests.canaries import CANARIES, TOKENS
 
-SHAPES = {rule: text.format(secret).encode() for rule, (text, secret) in CANARIES.items() if rule != "named"}
+SHAPES = {rule: text.format(secret).encode() for rule, (text, secret) in CANARIES.items() if rule not in PROSE_RULES}
 
 
 @pytest.mark.parametrize("rule", SHAPES)
@@ -51,6 +51,15 @@ def test_what_is_made_up_to_show_a_secret_is_none_in_code(text: bytes) -> None:
     whys = [Withholding().why_content(path, (text,)) is None for path in (b"test.py", b"test.ini")]
 
     assert whys == [True, False]
+
+
+@pytest.mark.parametrize("rule", PROSE_RULES)
+def test_what_shows_how_a_secret_is_told_is_none_in_code(rule: str) -> None:
+    text, secret = CANARIES[rule]
+
+    whys = [Withholding().why_content(path, (text.format(secret).encode(),)) for path in (b"a.md", b"a.yaml")]
+
+    assert whys == [None, f"secret: {rule}"]
 
 
 def test_a_secret_across_two_parts_and_behind_much_else_is_found() -> None:
