@@ -115,7 +115,7 @@ def _tell(monitored: Monitored, console: Console) -> None:
     name = memorable(monitored.capsule.header.id)
     if lost and not console.quiet:
         more = f"; and {len(lost) - _TOLD} more" if len(lost) > _TOLD else ""
-        hint = f"; `capsula show {name}` tells all" if (monitored.capsule.directory / AFTER).exists() else ""
+        hint = f"; `capsula show {name}` tells all" if (monitored.capsule.directory / AFTER).is_file() else ""
         console.error(safe(f"not all is recorded: {'; '.join(lost[:_TOLD])}{more}{hint}"))
     for unfit in unportable(monitored.capsule):
         console.note(str(unfit))

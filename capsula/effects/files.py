@@ -5,7 +5,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from errno import EINVAL, ENOSYS, ENOTSUP
+from errno import EACCES, EINVAL, ENAMETOOLONG, ENOENT, ENOSYS, ENOTSUP
 from itertools import takewhile
 from pathlib import Path
 
@@ -23,6 +23,7 @@ _TELLS_ERRORS = (5, 8)
 """The first Linux on which that call does not keep to itself what could not be written."""
 _UNSUPPORTED = {EINVAL, ENOSYS, ENOTSUP}
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_CLOSED = {EACCES, ENAMETOOLONG, ENOENT}
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
 
 
@@ -139,20 +140,31 @@ def synchronised(path: Path) -> None:
         os.close(descriptor)
 
 
-def all_synchronised(folder: Path) -> None:
-    """Have the disk hold all that is below a folder, and then the folder."""
+def all_synchronised(folder: Path, *, is_shared: bool = False) -> None:
+    """Have the disk hold all that is below a folder, and then the folder.
+
+    If it ``is_shared``, others put into it what they like: what of that we may not open is left to them.
+    """
     paths = [*_below(folder)]
     if len(paths) > _MANY and _file_system_synchronised(folder):
         return
     for path in paths:
-        synchronised(path)
+        try:
+            synchronised(path)
+        except OSError as error:
+            if not is_shared or error.errno not in _CLOSED:
+                raise
 
 
 def _below(folder: Path) -> Iterator[Path]:
     """Yield the files and folders below a folder, what is in a folder before it, and last the folder itself."""
     found = [folder]
     for each in found:
-        with os.scandir(each) as entries:
+        try:
+            listing = os.scandir(each)
+        except OSError:  # nor can it be opened, and who tries will learn why
+            continue
+        with listing as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     found.append(Path(entry.path))

@@ -2,8 +2,9 @@
 
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from hmac import compare_digest
 from pathlib import Path
 from typing import NamedTuple
@@ -173,5 +174,10 @@ def _files(directory: Path) -> Iterator[tuple[str, str]]:
 
 
 def _sum(file: str) -> Sum:
+    """Return what a file is; a link is what it says, and a pipe, a socket or a device is that and no more."""
+    status = os.lstat(file)
+    if not stat.S_ISREG(status.st_mode):
+        text = os.fsencode(Path(file).readlink()) if stat.S_ISLNK(status.st_mode) else b""
+        return Sum(status.st_size, sha256(b"%o\0%b" % (stat.S_IFMT(status.st_mode), text)).hexdigest())
     with open(os.open(file, _READING), "rb", buffering=0) as stream:
         return Sum(os.fstat(stream.fileno()).st_size, file_digest(stream, "sha256").hexdigest())

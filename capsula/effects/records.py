@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from time import time_ns
@@ -17,6 +18,8 @@ from capsula.effects.files import PRIVATE_FILE, folders
 FOLDER = ".capsula/records"
 
 _APPENDING = os.O_RDWR | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+_READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+"""How a file is opened that the command may have put there: to wait for a named pipe would be to wait for ever."""
 
 
 class Record(NamedTuple):
@@ -76,9 +79,13 @@ def _ends_with_a_line(descriptor: int) -> bool:
 def _read(file: Path) -> tuple[list[Record], Fault | None]:
     """Return the records of a file, and what is wrong with the rest of it."""
     try:
-        lines = file.read_bytes().splitlines()
+        with open(os.open(file, _READING), "rb") as stream:
+            is_file = stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+            lines = stream.read().splitlines() if is_file else []
     except OSError as error:
         return [], fault_of(error, file.name).under(file.name)
+    if not is_file:
+        return [], Fault("not a file", f"{FOLDER}/{file.name} is not a regular file", path=(file.name,))
     answers = [_record(line) for line in lines]
     torn = [number for number, answer in enumerate(answers, 1) if answer is None]
     message = f"{len(torn)} lines of {FOLDER}/{file.name} are no records, the first is line {torn[0]}" if torn else ""

@@ -96,7 +96,7 @@ def _closed(capsule: Capsule, draft: Draft) -> Result[Capsule, Fault]:
         text = dumps(told)
     try:
         if draft.header.durability == "full":
-            all_synchronised(capsule.directory)
+            all_synchronised(capsule.directory, is_shared=True)
         doubts = _replace(capsule.directory, done, text)
     except OSError as error:
         return Failure(fault_of(error, f"the end of the run could not be recorded in {capsule.directory}"))

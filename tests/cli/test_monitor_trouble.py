@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.effects.wrapping import powerless
 from tests.running import (
     PATIENCE,
     PLAIN,
@@ -65,6 +66,25 @@ def test_a_log_that_the_command_replaces_is_lost_and_never_waited_for(project: P
     after = document(only_capsule(project), "post-run-info.json")
     assert (done.stdout, done.returncode, after["exit_code"]) == ("out\n", 3, 3)
     assert [place for place, _ in faults(after)][:1] == [("stdout",)]
+
+
+@pytest.mark.parametrize(
+    ("left", "told"),
+    [
+        ("mkfifo pipe; ln -s pipe link", []),
+        ("mkdir .capsula/records; mkfifo .capsula/records/1.jsonl", [(("records", "1.jsonl"), "not a file")]),
+        ("mkdir -p folder/below; chmod 000 folder", [((), "forbidden")]),
+    ],
+)
+def test_what_a_command_leaves_in_its_capsule_does_not_cost_the_end_of_its_run(
+    project: Path, left: str, told: list[tuple[tuple[str, ...], str]]
+) -> None:
+    command = ("sh", "-c", f'cd "$CAPSULA_CAPSULE_DIR"; {left}; exit 3')
+
+    done = behind(powerless(), "monitor", *command, cwd=project)
+
+    after = document(only_capsule(project), "post-run-info.json")
+    assert (done.returncode, after["capsula"]["status"], faults(after)) == (3, "failed", told)
 
 
 def test_where_no_capsule_can_be_made_the_command_runs_all_the_same(project: Path) -> None:

@@ -1,6 +1,7 @@
 """Manifests: what was changed in a capsule is found, and who made it."""
 
 import json
+import os
 import shutil
 from hashlib import sha256
 from pathlib import Path
@@ -132,9 +133,25 @@ def test_a_link_in_the_place_of_a_file_is_not_that_file(capsule: Path) -> None:
     (capsule / "folder").symlink_to("..")
 
     assert [(fault.path, fault.kind) for fault in integrity(capsule)] == [
-        (("kept.txt",), "failed"),
+        (("kept.txt",), "changed"),
         (("folder",), "extra"),
     ]
+
+
+def test_what_is_no_file_is_listed_too_and_never_opened(tmp_path: Path) -> None:
+    capsule = tmp_path / "vault/capsule"
+    (capsule / ".capsula").mkdir(parents=True)
+    (capsule / "link").symlink_to("nowhere")
+    os.mkfifo(capsule / "pipe")
+
+    signed(Signer(capsule, tmp_path / "vault", "0" * 32, "complete"), {}, {})
+
+    assert (integrity(capsule), is_own(capsule)) == ((), True)
+    (capsule / "link").unlink()
+    (capsule / "link").symlink_to("another")
+    (capsule / "pipe").unlink()
+    (capsule / "pipe").write_text("")
+    assert {fault.path: fault.kind for fault in integrity(capsule)} == {("link",): "changed", ("pipe",): "changed"}
 
 
 def test_a_name_that_leads_out_of_the_capsule_is_never_followed(capsule: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Values that a run records of itself."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -91,11 +92,17 @@ def test_a_torn_line_does_not_take_the_next_record_with_it(tmp_path: Path) -> No
 def test_what_cannot_be_read_costs_only_itself(tmp_path: Path) -> None:
     lines(tmp_path, line("a", "1", 1))
     (tmp_path / FOLDER / "folder").mkdir()
+    (tmp_path / FOLDER / "link").symlink_to("/dev/zero")
+    os.mkfifo(tmp_path / FOLDER / "pipe")
 
     fragment = records(tmp_path).unwrap()
 
     assert fragment.facts == {"a": 1}
-    assert fragment.faults == (Fault("failed", "folder: Is a directory", path=("folder",)),)
+    assert fragment.faults == (
+        Fault("failed", "folder: Is a directory", path=("folder",)),
+        Fault("failed", "link: Too many levels of symbolic links", path=("link",)),
+        Fault("not a file", ".capsula/records/pipe is not a regular file", path=("pipe",)),
+    )
 
 
 def test_a_capsule_that_is_gone_is_a_fault(tmp_path: Path) -> None:
