@@ -51,6 +51,8 @@ LOOK_AGAIN = 1.0
 """Seconds until we look for the command's end though no signal told of it: a foreign thread may have taken that."""
 GROUP_DELAY = 0.02
 """Seconds that a signal to the group may take to reach all of it."""
+REDRAWN = 0.02
+"""Seconds after which a program that heard of a new size waits for the next news: it may not hear what comes before."""
 
 
 class Attention(Protocol):
@@ -187,6 +189,7 @@ class _Held:
         if told.si_signo in OF_JOBS:
             self.is_to_stop = told.si_signo == signal.SIGTSTP
         if told.si_signo == signal.SIGWINCH and resize():
+            time.sleep(REDRAWN)
             os.kill(0, signal.SIGWINCH)  # whoever of the group was quicker than us saw the old size
         elif told.si_pid not in {pid, os.getpid()}:
             is_of_group = self._is_of_group(told)

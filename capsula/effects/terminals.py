@@ -38,8 +38,8 @@ _TELLING = getattr(termios, "EXTPROC", 0o200000) if sys.platform == "linux" else
 _TOLD = 0x40
 """What the head of such a packet says then: the kernel's ``TIOCPKT_IOCTL``."""
 
-_APART: Modes = (0, termios.OPOST, 0, _TELLING, 0, 0, *bytes(termios.NCCS))
-"""A mask of what a stand-in has in its own way."""
+_APART: Modes = (0, ~termios.OPOST, 0, _TELLING, 0, 0, *bytes(termios.NCCS))
+"""A mask of what a stand-in has in its own way: how output is processed, but not whether; that is for the command."""
 _NOTHING: Modes = tuple(0 for _ in _APART)
 
 

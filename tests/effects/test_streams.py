@@ -338,6 +338,31 @@ while not select.select([0], [], [], 0.05)[0]:
     assert terminal.ended() == 0
 
 
+def test_who_heard_of_a_new_size_too_early_hears_of_it_again_once_it_waits(wrapper: Wrapper) -> None:
+    script = """
+import os, select, signal, time
+heard = []
+signal.signal(signal.SIGWINCH, lambda *_: heard.append(time.monotonic()))
+first = os.get_terminal_size(1)
+print("ready", flush=True)
+while True:
+    now = time.monotonic()
+    if os.get_terminal_size(1) != first:
+        break
+    early = now
+while len(heard) < 2 and not (heard and heard[-1] - early > 0.01):
+    select.select([], [], [], 0.05)
+print("again after a while:", heard[-1] - early > 0.01)
+"""
+    terminal = Terminal.of(wrapper.argv(sys.executable, "-c", script))
+    terminal.shown_until(b"ready")
+
+    fcntl.ioctl(terminal.keyboard, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
+
+    terminal.shown_until(b"again after a while: True")
+    assert terminal.ended() == 0
+
+
 def test_one_key_is_read_without_enter(wrapper: Wrapper) -> None:
     script = """
 import os, sys, tty
@@ -482,6 +507,15 @@ os.write(1, b"END")
     terminal.shown_until(b"END")
 
     assert (terminal.ended(), wrapper.logs[0]) == (0, ALL_BYTES * 100 + b"END")
+
+
+def test_output_is_processed_no_longer_once_the_command_wants_it_so(wrapper: Wrapper) -> None:
+    script = "import os, tty; tty.setraw(1); os.write(1, b'one\\ntwo\\n')"
+    terminal = Terminal.of(wrapper.argv(sys.executable, "-c", script))
+
+    shown = terminal.shown_until(b"two\n")
+
+    assert (terminal.ended(), shown, wrapper.logs[0]) == (0, b"one\ntwo\n", b"one\ntwo\n")
 
 
 def test_a_terminal_that_takes_its_time_shows_all(wrapper: Wrapper, tmp_path: Path) -> None:
