@@ -17,6 +17,7 @@ from capsula.core.fragment import Fragment
 from capsula.core.settings import CaptureSettings, FileSettings, Settings
 from capsula.effects.files import folders, removed
 from capsula.effects.keep import kept
+from tests.effects.wrapping import powerless
 from tests.repositories import repository, write
 from tests.running import PLAIN, behind, capsula, document, faults, only_capsule
 
@@ -264,7 +265,8 @@ def test_in_a_directory_that_is_gone_one_line_says_so(words: tuple[str, ...], tm
     done = limited(tmp_path / "gone", "rmdir ../gone", *words)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"capsula: {tmp_path}/gone: the working directory cannot be used: it was removed\n"
+    told = "the working directory cannot be used: it was removed, or is closed to you"
+    assert done.stderr == f"capsula: {tmp_path}/gone: {told}\n"
 
 
 @pytest.mark.parametrize(("words", "ending"), [((), (1, "out\n")), (("--strict",), (125, ""))])
@@ -292,7 +294,7 @@ def test_below_a_configuration_a_run_in_a_directory_that_is_gone_is_recorded_but
     done = limited(tmp_path / "gone", replaced, "monitor", "ls", "-A")
 
     capsule = only_capsule(tmp_path)
-    told = f"cwd: the working directory was removed: {tmp_path}/gone"
+    told = f"cwd: the working directory was removed, or is closed to you: {tmp_path}/gone"
     assert (done.returncode, done.stdout) == (0, "")
     assert done.stderr.startswith(f"capsula: not all is recorded: {told}; `capsula show ")
     assert (
@@ -300,6 +302,23 @@ def test_below_a_configuration_a_run_in_a_directory_that_is_gone_is_recorded_but
         == faults(document(capsule, "pre-run-info.json"))
         == [(("cwd",), "gone")]
     )
+
+
+@pytest.mark.parametrize(
+    ("config", "told"), [(None, "this run is not recorded: "), (PLAIN, "not all is recorded: cwd: ")]
+)
+def test_a_command_runs_in_a_directory_that_is_closed_to_its_user(
+    config: str | None, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "closed").mkdir()
+    if config:
+        (tmp_path / "capsula.toml").write_text(config)
+
+    front = ("sh", "-c", 'chmod 000 .; "$@"; ended=$?; chmod 700 .; exit $ended', "sh", *powerless())
+    done = behind(front, "monitor", "sh", "-c", "echo out; exit 3", cwd=tmp_path / "closed")
+
+    assert (done.returncode, done.stdout) == (3, "out\n")
+    assert done.stderr.startswith(f"capsula: {told}")
 
 
 @pytest.mark.slow

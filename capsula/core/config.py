@@ -23,11 +23,11 @@ class Surroundings(NamedTuple):
     executable: str
     """The interpreter that Capsula runs in."""
     is_adrift: bool = False
-    """Whether the directory was removed under the process: ``cwd`` is what it was called."""
+    """Whether the directory was removed under the process, or is closed to it: ``cwd`` is what it was called."""
 
     @property
     def standing(self) -> Path:
-        """Where what is started here starts: ``cwd``, or without a name where that has none any more."""
+        """Where what is started here starts: ``cwd``, or without a name where that leads nowhere."""
         return Path() if self.is_adrift else self.cwd
 
 

@@ -185,7 +185,7 @@ def _spawned(
 
 def _standing_in(directory: Path) -> AbstractContextManager[None]:
     """Change to the directory for a moment, all threads with us, unless we are there: ``posix_spawn`` cannot."""
-    return nullcontext() if directory.samefile(".") else chdir(directory)
+    return nullcontext() if directory == Path() or directory.samefile(".") else chdir(directory)
 
 
 def _is_binary(file: Path) -> bool:

@@ -82,7 +82,7 @@ _BEGINNING = 256
 def boot_id() -> str | None:
     """Return the id that the machine drew when it was started; none where there is no such thing."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
     except OSError:
         return None
 
@@ -100,9 +100,10 @@ def started(pid: int) -> int | None:
 
 def _cwd() -> tuple[Path, bool]:
     try:
-        return Path.cwd(), False
+        here = Path.cwd()
     except FileNotFoundError:
         return Path(_lost_name() or os.environ.get("PWD", os.sep)), True
+    return here, not os.access(here, os.X_OK)
 
 
 def _lost_name() -> str | None:

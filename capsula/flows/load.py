@@ -45,7 +45,8 @@ def load(
     """Return the config that holds for a directory, or all mistakes; printed, each is ``FILE: key > key: message``.
 
     Without a configuration the root is ``directory``, or else the top of the git repository that the search began in.
-    From a working directory that was removed the search begins above it; finding neither is of kind ``GONE``.
+    From a working directory that was removed, or is closed to us, the search begins above it; finding neither is of the
+    kind ``GONE``.
 
     Args:
         directory: Where the configuration file is; it is searched for nowhere else.
@@ -53,19 +54,20 @@ def load(
         start: Where to begin the search upwards, if not in ``cwd``; without meaning beside ``directory``.
     """
     cwd = surroundings.cwd
-    is_above = surroundings.is_adrift and not (directory or start or cwd.is_dir())
+    is_above = surroundings.is_adrift and not (directory or start or _is_open(cwd))
 
     def plain(here: Path) -> Result[Config, tuple[Fault, ...]]:
         root = None if directory else _top(here)
         if root is None and is_above:
-            return Failure((Fault(GONE, "the working directory cannot be used: it was removed", origin=str(cwd)),))
+            message = "the working directory cannot be used: it was removed, or is closed to you"
+            return Failure((Fault(GONE, message, origin=str(cwd)),))
         return Success(Config(root or here, Settings(), surroundings))
 
     def config(here: Path) -> Result[Config, tuple[Fault, ...]]:
         found = find((here,) if directory else (here, *here.parents), cwd).alt(_alone)
         return found.bind(lambda it: _structured(it, surroundings) if it else plain(here))
 
-    begin = next(filter(Path.is_dir, cwd.parents)) if is_above else cwd / (directory or start or "")
+    begin = next(filter(_is_open, cwd.parents)) if is_above else cwd / (directory or start or "")
     return _existing(begin, cwd).alt(_alone).bind(config)
 
 
@@ -137,6 +139,10 @@ def _existing(directory: Path, cwd: Path) -> Result[Path, Fault]:
         .map(lambda _: Path(os.path.realpath(directory)))
         .alt(lambda error: Fault("mistake", f"{name} cannot be used: {_reason(error)}", origin=str(directory)))
     )
+
+
+def _is_open(directory: Path) -> bool:
+    return os.access(f"{directory}/.", os.X_OK)
 
 
 def _top(directory: Path) -> Path | None:

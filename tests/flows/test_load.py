@@ -177,7 +177,7 @@ def test_a_working_directory_that_is_gone_is_a_mistake_unless_there_is_a_configu
     (tmp_path / "capsula.toml").write_text('vault-directory = "kept"')
     configured = load(None, gone).unwrap()
 
-    assert told(alone) == [f"{gone.cwd}: the working directory cannot be used: it was removed"]
+    assert told(alone) == [f"{gone.cwd}: the working directory cannot be used: it was removed, or is closed to you"]
     assert (in_repository.root, in_repository.file) == (tmp_path, None)
     assert (configured.root, configured.vault) == (tmp_path, tmp_path / "kept")
 
