@@ -324,7 +324,7 @@ def _mask() -> frozenset[int]:
 
 def _signals(field: str, pid: int) -> int:
     """Return a set of signals as the system tells it of a process, a bit for each, or raise ``OSError``."""
-    status = Path(f"/proc/{pid}/status").read_text(errors="replace")  # a program may have any name
+    status = Path(f"/proc/{pid}/status").read_text("utf-8", "replace")  # a program may have any name
     return int(dict(line.split(":", 1) for line in status.splitlines())[field], 16)
 
 

@@ -430,6 +430,24 @@ def test_without_any_configuration_the_first_run_works(tmp_path: Path) -> None:
     assert context["python_packages"]["interpreter"]["executable"] == sys.executable
 
 
+def test_modules_that_are_the_commands_are_not_taken_for_ours(project: Path) -> None:
+    theirs = project / "theirs"
+    theirs.mkdir()
+    for name in ("json", "attrs", "returns"):
+        (theirs / f"{name}.py").write_text(f"print('not {name}')\n")
+
+    command = (sys.executable, "-c", "import json, returns")
+    done = capsula("monitor", *command, cwd=project, PYTHONPATH=f"{theirs}{os.pathsep}")
+
+    assert (done.stdout, done.stderr, done.returncode) == ("not json\nnot returns\n", "", 0)
+
+
+def test_nothing_is_said_of_how_we_read_files(project: Path) -> None:
+    done = capsula("monitor", "true", cwd=project, PYTHONWARNDEFAULTENCODING="1", PYTHONWARNINGS="error")
+
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
 def test_the_input_of_the_command_is_the_callers(project: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-P", "-m", "capsula", "monitor", "cat"],

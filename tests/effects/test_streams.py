@@ -343,7 +343,7 @@ def test_who_heard_of_a_new_size_too_early_hears_of_it_again_once_it_waits(wrapp
 import os, select, signal, time
 heard = []
 signal.signal(signal.SIGWINCH, lambda *_: heard.append(time.monotonic()))
-first = os.get_terminal_size(1)
+first, early = os.get_terminal_size(1), time.monotonic()
 print("ready", flush=True)
 while True:
     now = time.monotonic()
