@@ -617,8 +617,14 @@ def _flags(terminal: Terminal) -> int:
 
 def _keyboards(pid: int) -> list[str]:
     """Return which descriptors of a process it would not wait at."""
-    told = {file.name: file.read_text().split("flags:")[1].split()[0] for file in Path(f"/proc/{pid}/fdinfo").iterdir()}
-    return [number for number, flags in told.items() if int(flags, 8) & os.O_NONBLOCK]
+    return [file.name for file in Path(f"/proc/{pid}/fdinfo").iterdir() if _flags_of(file) & os.O_NONBLOCK]
+
+
+def _flags_of(descriptor: Path) -> int:
+    try:
+        return int(descriptor.read_text().split("flags:")[1].split()[0], 8)
+    except FileNotFoundError:  # it was closed meanwhile
+        return 0
 
 
 def _modes_after(command: list[str]) -> list[object]:
