@@ -9,7 +9,8 @@ import re
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
-from itertools import accumulate, chain
+from itertools import accumulate, chain, groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 from capsula.core.settings import DiscretionSettings
@@ -341,7 +342,6 @@ _IN_ANY_CASE = (*_NAMES, b"bearer ", b"authorization", b"cookie")
 _KEYWORDS = (b"-----BEGIN", *(keyword for shapes in _TOKENS.values() for keyword, _ in shapes))
 _ALL_KEYWORDS = (*_KEYWORDS, *_NAMES)
 _LONGEST_KEYWORD = max(map(len, _ALL_KEYWORDS))
-_BEGINNINGS = frozenset(keyword[:length] for keyword in _ALL_KEYWORDS for length in range(1, len(keyword)))
 _NAME_CHARACTERS = b"abcdefghijklmnopqrstuvwxyz0123456789_-"
 _ENDS = rb"\s\"'`,;&()\[\]{}<>|\\\0"
 _ENDS_OF_QUOTED = rb"\s\"'\\\0"
@@ -369,13 +369,13 @@ _JOINTS = (b"_", b"-")
 
 def _joint(sign: bytes) -> bytes:
     """Return the first joint in a word, and the two letters before it; nothing, if there are none."""
-    place = min((sign.find(joint) for joint in _JOINTS if joint in sign), default=0)
-    return sign[place - 2 : place + 1] if place >= 2 else b""
+    place = len(sign.replace(b"-", b"_").partition(b"_")[0])
+    return sign[place - 2 : place + 1] if 2 <= place < len(sign) else b""
 
 
 _BY_JOINT = {
-    joint: tuple(keyword for keyword, sign in _SIGNS.items() if _joint(sign) == joint)
-    for joint in {*map(_joint, _SIGNS.values())}
+    joint: tuple(keyword for _, keyword in group)
+    for joint, group in groupby(sorted((_joint(sign), keyword) for keyword, sign in _SIGNS.items()), itemgetter(0))
 }
 """The keywords by what most texts do not have: few are left to be searched for."""
 
@@ -552,7 +552,12 @@ def _decided(text: bytes, found: tuple[Finding, ...]) -> int:
 def _begun(tail: bytes) -> int:
     """Return how many bytes at the end may be the beginning of a keyword."""
     ends = (tail[-length:] for length in range(min(len(tail), _LONGEST_KEYWORD - 1), 0, -1))
-    return next((len(end) for end in ends if end in _BEGINNINGS or end.lower() in _BEGINNINGS), 0)
+    return next((len(end) for end in ends if end in _beginnings() or end.lower() in _beginnings()), 0)
+
+
+@cache
+def _beginnings() -> frozenset[bytes]:
+    return frozenset(keyword[:length] for keyword in _ALL_KEYWORDS for length in range(1, len(keyword)))
 
 
 def _end(pattern: bytes, text: bytes, start: int) -> int:
