@@ -366,7 +366,7 @@ def _place_of(function: Callable[..., object]) -> Call:
     return Call(
         name=name,
         qualified_name=f"{getattr(named, '__module__', None) or '?'}.{qualified}",
-        source_file=str(source) if source and os.path.isfile(source) else None,  # noqa: PTH113  # it never raises
+        source_file=str(source) if source and os.path.isfile(source) else None,  # it never raises
         source_line=code.co_firstlineno if code else None,
         parameters=code.co_varnames[: code.co_argcount] if code and named is function else (),
     )

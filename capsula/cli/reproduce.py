@@ -132,7 +132,7 @@ def run(options: Namespace, console: Console) -> int:
 
 def _work_tree(place: Path) -> Path | None:
     """Return the work tree that a directory is in: one of the user's, where nothing is to be put."""
-    return next((folder for folder in place.parents if (folder / ".git").exists()), None)
+    return next((folder for folder in place.parents if os.path.exists(folder / ".git")), None)
 
 
 def _reproduced(it: Blueprint, wish: Wish, place: Path, options: Namespace, console: Console) -> int:
@@ -229,7 +229,7 @@ def _count(text: str) -> int:
 
 
 def _file(text: str) -> Path:
-    if not Path(text).is_file():
+    if not os.path.isfile(text):
         raise ArgumentTypeError(f"{text!r} is no file")
     return Path(text)
 

@@ -137,7 +137,7 @@ def _kept(path: Path, wish: FileSettings, ground: _Ground) -> Fragment:
 
 def _reason_to_stay(path: Path, ground: _Ground) -> str | None:
     """Return why a file that is to be moved is copied instead, if there is a reason."""
-    if path.is_symlink():
+    if os.path.islink(path):
         return "is a link"
     if not _real(path).is_relative_to(ground.inside):
         return "is outside the root directory"
@@ -237,11 +237,11 @@ def _real(path: Path) -> Path:
 
 
 def _is_folder(path: Path) -> bool:
-    return os.path.isdir(path)  # noqa: PTH112  # Path.is_dir raises where a folder above may not be entered
+    return os.path.isdir(path)  # Path.is_dir raises where a folder above may not be entered
 
 
 def _is_link(path: Path) -> bool:
-    return os.path.islink(path)  # noqa: PTH114  # as above
+    return os.path.islink(path)  # as above
 
 
 def _too_many(key: str) -> Fault:

@@ -271,7 +271,7 @@ def _not_here(order: Order, base: Found, told: Indexes) -> tuple[str, ...]:
     pins = [pin for pin in order.recipe.pins if not pin.origin.startswith("file:")]
     elsewhere = [pin for pin in pins if pin.origin or (normalised(pin.name), pin.version) not in names]
     by = order.by
-    if isinstance(by, Uv) and cache_of_uv(order.surroundings.environ).is_dir():  # or uv would make one
+    if isinstance(by, Uv) and os.path.isdir(cache_of_uv(order.surroundings.environ)):  # or uv would make one
         elsewhere = [*_not_in_cache(order, base, by, elsewhere)]
     return tuple(pin.requirement for pin in elsewhere)
 

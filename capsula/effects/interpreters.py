@@ -61,7 +61,7 @@ def _programs(wanted: Python, surroundings: Surroundings, more: Iterable[Path]) 
     names = dict.fromkeys(f"{stem}{_minor(wanted.version)}{flags}" for flags in (wanted.abi_flags, ""))
     for directory in _directories(surroundings, more):
         for name in names:
-            if (directory / name).is_file():
+            if os.path.isfile(directory / name):
                 yield str(directory / name)
 
 

@@ -1,5 +1,6 @@
 """Patches, applied in the index of a fresh repository: nothing is written but its objects, and no program is run."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -36,7 +37,7 @@ class Piece(NamedTuple):
 
 def read(file: Path) -> bytes:
     """Return a patch whole: version 0.0.21 left out the end of its last line."""
-    if not file.is_file() or file.is_symlink():  # opening a named pipe would wait
+    if not os.path.isfile(file) or os.path.islink(file):  # opening a named pipe would wait
         raise MalformedError(f"the patch {file.name} is not there")
     if file.stat().st_size > LARGEST:  # to read so many bytes at most would make room for them all
         raise MalformedError(f"the patch {file.name} is too large")

@@ -18,7 +18,7 @@ def provided(origin: Path, target: Path, place: Path, algorithm: HashAlgorithm |
 
     Faults: those of ``cleared``, ``missing``, those of the disk.
     """
-    if not origin.is_file():
+    if not os.path.isfile(origin):
         return Failure(Fault("missing", f"{origin} is not there"))
     root = Path(os.path.realpath(place))
     return cleared(target, place).bind(

@@ -360,7 +360,7 @@ class _Restoration:
             try:
                 os.mkdir(each)  # noqa: PTH102 - a Path holds no bytes
             except FileExistsError as error:  # but for the first of a repository, it is a file
-                if not os.path.isdir(each):  # noqa: PTH112 - a Path holds no bytes
+                if not os.path.isdir(each):
                     raise MalformedError(f"{os.fsdecode(each)} is a file and a directory at once") from error
             self._made.add(each)
 

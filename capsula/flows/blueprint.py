@@ -353,7 +353,7 @@ def _input_step(each: Input, it: Blueprint, wish: Wish) -> Step:
         return Step(Phase.INPUTS, title, "approximate", f"from {given}, as you say")
     if each.kept:
         return Step(Phase.INPUTS, title, details=(f"from {each.kept}",))
-    if (it.root / each.path).is_file():
+    if os.path.isfile(it.root / each.path):
         return Step(Phase.INPUTS, title, details=(f"from the source, or {it.root / each.path}",))
     why = f"it is not here any more, and must be in the source; else give it with --input {each.path}=FILE"
     return Step(Phase.INPUTS, title, "approximate", why)

@@ -114,7 +114,7 @@ def held(directory: Path) -> tuple[str, ...]:
     while pending:
         listing = _listing(pending.pop()).value_or([])
         pending += (it.path for it in listing if it.is_dir(follow_symlinks=False))
-        found += (os.path.relpath(it.path, directory) for it in listing if not it.is_dir())
+        found += (os.path.relpath(it.path, directory) for it in listing if not os.path.isdir(it.path))
     return tuple(sorted(found))
 
 
@@ -132,7 +132,7 @@ def kept(directory: Path, facts: Json) -> Path | None:
         real = Path(os.path.realpath(directory / place))
     except ValueError:  # a NUL, or what stands for no byte: no file has such a name
         return None
-    is_inside = real.is_relative_to(os.path.realpath(directory)) and real.is_file()
+    is_inside = real.is_relative_to(os.path.realpath(directory)) and os.path.isfile(real)
     return directory / place if is_inside else None
 
 

@@ -222,7 +222,7 @@ def _provided(each: Input, it: Blueprint, wish: Wish, place: Path, root: Path) -
     if _is_same(each, target) and (is_outside or given is None):
         return Success(None)
     origin = target if is_outside else given or each.kept or it.root / each.path
-    if not origin.is_file():
+    if not os.path.isfile(origin):
         remedy = f"give it with --input {each.path}=FILE"
         return Failure(Fault("missing", f"the input {each.path} is neither here nor in the capsule; {remedy}"))
     changed = Suspect("inputs", f"{each.path} has other content than then")
@@ -234,7 +234,7 @@ def _provided(each: Input, it: Blueprint, wish: Wish, place: Path, root: Path) -
 
 def _is_same(each: Input, file: Path) -> bool:
     if each.digest is None or each.algorithm is None:
-        return file.is_file()
+        return os.path.isfile(file)
     told = file_facts(file, each.algorithm)
     return isinstance(told, Success) and part(told.unwrap().facts, "file_hash") == each.digest
 

@@ -159,7 +159,7 @@ def _state(side: Side, tree: Tree, repository: pygit2.Repository | None, paths: 
     wanted = {kept.path for kept in tree.overlay} & set(paths)
     archive = side.directory / tree.archive.file if tree.archive else None
     archived = (
-        safe(exceptions=_TROUBLE)(_members)(archive, wanted).value_or({}) if archive and archive.is_file() else {}
+        safe(exceptions=_TROUBLE)(_members)(archive, wanted).value_or({}) if archive and os.path.isfile(archive) else {}
     )
     return _State(tree, archived, _commit(repository, tree.head) if repository else None)
 
@@ -249,7 +249,7 @@ def _of_patches(name: str, one: Path, other: Path, *, is_based_alike: bool) -> I
 
 
 def _text(file: Path) -> str:
-    if not file.is_file():  # opening a named pipe would wait
+    if not os.path.isfile(file):  # opening a named pipe would wait
         return ""
     try:
         with file.open("rb") as stream:

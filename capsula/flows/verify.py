@@ -73,7 +73,7 @@ def _is_as_left(file: Path, facts: Mapping[str, Json], vault: Path | None) -> bo
     if facts.get("change") == "removed" or facts.get("moved") is True:
         return not os.path.lexists(file)
     if "link" in facts:
-        return file.is_symlink() and str(file.readlink()) == facts["link"]
+        return os.path.islink(file) and str(file.readlink()) == facts["link"]
     if "seal" in facts:
         return is_same(file, facts, vault) is True
     if algorithm is None:
@@ -144,10 +144,10 @@ def _not_had(document: Document, facet: str) -> Iterator[str]:
 def _surroundings(config: Config, documents: Mapping[str, Document]) -> Surroundings:
     before = documents.get(BEFORE, documents[CONTEXT])
     root, cwd = part(before, "root_directory"), part(before, "cwd")
-    inside = os.path.relpath(cwd, root) if isinstance(root, str) and isinstance(cwd, str) else "."
+    inside = os.path.relpath(cwd, root) if isinstance(root, str) and isinstance(cwd, str) and root and cwd else "."
     place = config.root / inside
     argv = _argv(documents)
-    return config.surroundings._replace(cwd=place if place.is_dir() else config.root, argv=argv, is_adrift=False)
+    return config.surroundings._replace(cwd=place if os.path.isdir(place) else config.root, argv=argv, is_adrift=False)
 
 
 def _argv(documents: Mapping[str, Document]) -> tuple[str, ...]:

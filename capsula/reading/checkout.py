@@ -1,5 +1,6 @@
 """Checkouts: the repositories that packages which are installed as links stand in."""
 
+import os
 from pathlib import Path
 
 import pygit2
@@ -15,7 +16,7 @@ def checkout(directory: Path, config: Config) -> Result[dict[str, Json], Fault]:
 
     Of a repository that is captured anyway, the rest stands there. There is none in the answer where none holds it.
     """
-    if not directory.is_absolute() or not directory.is_dir():
+    if not directory.is_absolute() or not os.path.isdir(directory):
         return Success({})
     found = holder(directory)
     if isinstance(found, Failure):

@@ -98,7 +98,7 @@ def _search_path(surroundings: Surroundings) -> Iterator[Path]:
 
 
 def _executable(file: Path, surroundings: Surroundings) -> str | None:
-    if not file.is_file() or not os.access(file, os.X_OK):
+    if not os.path.isfile(file) or not os.access(file, os.X_OK):
         return None
     return _behind(file, surroundings) if file.parent.name == "shims" else str(file)
 
@@ -111,7 +111,7 @@ def _behind(shim: Path, surroundings: Surroundings) -> str:
     chosen = surroundings.environ.get("PYENV_VERSION") or _chosen_version(shim.parent.parent, surroundings)
     program = shim.parent.parent / "versions" / chosen / "bin" / shim.name
     is_one = chosen not in ("", "..") and "/" not in chosen
-    return str(program) if is_one and program.is_file() and os.access(program, os.X_OK) else str(shim)
+    return str(program) if is_one and os.path.isfile(program) and os.access(program, os.X_OK) else str(shim)
 
 
 def _chosen_version(root: Path, surroundings: Surroundings) -> str:
@@ -119,7 +119,7 @@ def _chosen_version(root: Path, surroundings: Surroundings) -> str:
     starts = (surroundings.environ.get("PYENV_DIR"), surroundings.cwd)
     places = (place for start in starts if start for place in (Path(start), *Path(start).parents))
     files = chain((place / ".python-version" for place in places), (root / "version",))
-    return next((_beginning(str(file)).strip() for file in files if file.is_file()), "")
+    return next((_beginning(str(file)).strip() for file in files if os.path.isfile(file)), "")
 
 
 _OPTION = re.compile(r"-([^cmWX]*)([cmWX]?)(.*)", re.DOTALL)

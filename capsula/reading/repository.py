@@ -177,7 +177,7 @@ def _unheld(error: Exception, path: Path) -> Fault:
     if not str(error).startswith("Repository not found at "):
         return trouble(error, path)
     pointers = (it / ".git" for it in (path, *path.parents))
-    pointer = next((it for it in pointers if it.is_file()), None)
+    pointer = next((it for it in pointers if os.path.isfile(it)), None)
     if pointer is None:
         return Fault("not a repository", f"{path} is in no repository")
     remedy = "git worktree repair, where the repository is now"
@@ -196,7 +196,7 @@ def _at_home(repository: pygit2.Repository) -> Result[pygit2.Repository, Fault]:
 
 
 def _is_link(directory: str) -> bool:
-    return os.path.islink(directory.rstrip(os.sep))  # noqa: PTH114  # a text that needs no parsing
+    return os.path.islink(directory.rstrip(os.sep))  # a text that needs no parsing
 
 
 def _leads_to(path: Path) -> Path:

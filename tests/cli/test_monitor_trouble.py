@@ -24,6 +24,9 @@ from tests.running import (
 )
 from tests.wheels import installed
 
+LONG = "x" * 300
+"""A name that no file can have."""
+
 
 def test_a_signal_that_comes_after_the_commands_end_costs_no_record(project: Path) -> None:
     configure(project, '[monitor.item.big.files]\n"big" = { hash = "sha256" }\n')
@@ -271,3 +274,16 @@ def test_a_bug_in_the_recording_of_the_end_costs_the_end_alone(tmp_path: Path) -
     assert loud.endswith("(this is a bug of Capsula; please report it)")
     assert (only_capsule(tmp_path) / "stdout.log").read_text() == "out\n"
     assert not (only_capsule(tmp_path) / "post-run-info.json").exists()
+
+
+@pytest.mark.parametrize(("word", "status"), [("sh", 0), (LONG, 126), (f"./{LONG}", 126)])
+def test_a_place_that_nobody_can_look_into_costs_no_record(word: str, status: int, project: Path) -> None:
+    (project / "capsula.toml").write_text("[capture]\ninclude-source = false\ninclude-cpu = false\n")
+    (project / "closed").mkdir(0o000)
+    places = {"PATH": f"closed/bin:{LONG}:{os.environ['PATH']}", "VIRTUAL_ENV": f"closed/{LONG}"}
+
+    done = capsula("monitor", word, "-c", "exit", cwd=project, **places)
+    compared = capsula("verify", "@", cwd=project, **places)
+
+    assert (done.returncode, compared.returncode) == (status, 0)
+    assert document(only_capsule(project), "pre-run-info.json")["args"] == [word, "-c", "exit"]
