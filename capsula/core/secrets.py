@@ -312,6 +312,7 @@ _TOKENS: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
         ),
     ),
     "url-password": (
+        (b"jdbc:oracle:", rb"jdbc:oracle:\w{3,6}:[^\s/@\"'\0]{1,128}/(?![$*{<])([^\s@\"'\0]{1,256})@"),
         (
             b"://",
             (
@@ -348,6 +349,8 @@ _ENDS_OF_QUOTED = rb"\s\"'\\\0"
 
 
 _DIGITS = b"0123456789"
+_SETTING = b"setenv "
+"""What some shells have before a name and its value."""
 _SHORT = 16
 """Bytes of a line; where most are shorter, telling them apart takes longer than searching them all."""
 _LOWER = bytes(range(256)).lower()
@@ -406,7 +409,7 @@ def _shaped(
 
 def _named(text: bytes, lower: bytes, there: Collection[bytes], wish: DiscretionSettings) -> Iterator[tuple[int, int]]:
     """Yield the literal values behind secret names: ``NAME=value``, ``--name value``, ``"name": "value"``."""
-    is_option = b"--" in text
+    is_option = b"--" in text or _SETTING in text
     for keyword in (name for name in _NAMES if name in there):
         reached = 0
         for match in _behind(keyword, is_option=is_option).finditer(lower):
@@ -430,7 +433,7 @@ def _is_of_name(match: re.Match[bytes], text: bytes, keyword: bytes, wish: Discr
     if match.string[hit - 1 : hit] in _NAME_CHARACTERS:
         before = match.string[max(hit - LONGEST_NAME, 0) : hit]
         start -= len(before) - len(before.rstrip(_NAME_CHARACTERS))
-    if kind == "spaced" and text[start : start + 2] != b"--":
+    if kind == "spaced" and text[start : start + 2] != b"--" and not text.endswith(_SETTING, 0, start):
         return False
     name = text[start:name_end]
     if wish.allow and name.lstrip(b"-").decode("utf-8", "replace") in wish.allow:
@@ -458,13 +461,14 @@ def _is_short_name(name: bytes, kind: str) -> bool:
 
 
 def _fills_its_line(text: bytes, start: int, end: int) -> bool:
-    """Tell whether there is nothing else in a line, as in one of a settings file, or of a patch to such a file."""
+    """Tell whether there is but a comment in a line, as in one of a settings file, or of a patch to such a file."""
     before = text[max(start - LONGEST_NAME, 0) : start].rstrip(b" \t+-")
-    after = text[end : end + LONGEST_NAME].lstrip(b" \t")
-    return before[-1:] in b"\r\n" and after[:1] in b"\r\n"
+    after = text[end : end + LONGEST_NAME]
+    rest = after.lstrip(b" \t")
+    return before[-1:] in b"\r\n" and (rest[:1] in b"\r\n" or (rest[:1] == b"#" and rest != after))
 
 
-_REST = rb"(?:[_-]?(?:access|key|secret|token|value|\d{1,3})){0,8}+(?![\w-])"
+_REST = rb"(?:[_-]?(?:access|key|secret|token|value|base|\d{1,3})){0,8}+(?![\w-])"
 """What may end a name, behind a keyword; the patterns of values stand behind it, and look ahead alone."""
 
 
@@ -472,7 +476,11 @@ _REST = rb"(?:[_-]?(?:access|key|secret|token|value|\d{1,3})){0,8}+(?![\w-])"
 def _behind(keyword: bytes, *, is_option: bool) -> re.Pattern[bytes]:
     """Return what a keyword, the rest of its name and a value that could be a secret look like, in small letters."""
     plain, quoted = (_parts(ends, keyword) for ends in (_ENDS, _ENDS_OF_QUOTED))
-    values = (_TIGHT % plain, _QUOTED % quoted, _LOOSE % plain, _ENCLOSED % plain, *((_SPACED % plain,) * is_option))
+    values = [_TIGHT % plain, _QUOTED % quoted, _LOOSE % plain, _ENCLOSED % plain]
+    if keyword in _PASSWORDS:
+        values.append(_SAID % quoted)
+    if is_option:
+        values.append(_SPACED % plain)
     rest = rb"(?![\w-])" if keyword in _SHORT_NAMES else _REST
     return re.compile(keyword + rest + b"(?=" + b"|".join(values) + b")")
 
@@ -496,7 +504,7 @@ _UNTOLD = (
 )
 _TIGHT = rb"=%(told)b(?:(?P<sure>%(digit)b%(undotted)b%(it)b{4,64}+)|(?P<tight>%(it)b{4,64}+))(?![(\[{<])"
 _QUOTED = (
-    rb"(?:\\?[\"'])?[ \t]{0,4}(?:=>|:=|[:=])[ \t]{0,4}[bruf]?(?P<quote>\\?[\"'])%(told)b"
+    rb"(?:\\?[\"']\]?)?[ \t]{0,4}(?:=>|:=|<-|value=|[:=])[ \t]{0,4}[bruf]?(?P<quote>\\?[\"'])%(told)b"
     rb"(?:(?P<sure_quoted>%(digit)b%(undotted)b%(it)b{4,512}+)|(?P<quoted>%(it)b{4,512}+))(?P=quote)"
 )
 _LOOSE = (
@@ -505,7 +513,8 @@ _LOOSE = (
 )
 _ENCLOSED = rb">%(told)b(?P<enclosed>%(it)b{4,64}+)</"
 _SPACED = rb"[ \t]{1,4}[\"']?(?![-=:])%(told)b(?P<spaced>%(it)b{4,64}+)(?![(\[{<])"
-_SURE = frozenset({"sure", "sure_quoted", "sure_loose"})
+_SAID = rb"[ \t]{1,4}(?P<sign>[\"'])%(told)b(?P<sure_said_quoted>%(digit)b%(it)b{4,512}+)(?P=sign)"
+_SURE = frozenset({"sure", "sure_quoted", "sure_loose", "sure_said_quoted"})
 _EXPLICIT = frozenset({"tight", "quoted"})
 _DOTTED = rb"[a-z_]\w*+\.(?:[a-z_]\w*+\.)*+(?:[a-z_]\w*+)?"
 

@@ -45,6 +45,14 @@ smtp_pass: hunter2x
 Driver={it};UID=me;PWD=hunter2;
 jdbc:mysql://host/db?user=me&pwd=hunter2
 {"pass": "hunter2"}
+password = hunter2x  # mine
+secret_key_base: hunter2x
+<add key="Password" value="hunter2"/>
+os.environ["DB_PASSWORD"] = "hunter2"
+password <- 'hunter2'
+ALTER USER me WITH PASSWORD 'hunter2';
+login failed for password "hunter2"
+setenv DB_PASSWORD hunter2
 """
 
 HARMLESS = """
@@ -76,6 +84,7 @@ password = base64_of(x)
 password: hunter2x, as ever
 token = TEST_DATA_BASE64
 password = hunter2x if x else y
+unexpected token "hunter2" password "required" DB_PASSWORD hunter2 setenv PATH hunter2
 headers = f"Authorization: Bearer {token}"
 Token: "#ddd0c0",
 <th>password</th><td>hunter2</td> <b class="token">abc12345</b> <password>your_password</password> vector<token>x1;
@@ -158,6 +167,7 @@ SHAPES = {
     r"https://host/?a=1\u0026X-Amz-Signature=" + "0a" * 32: "signed-url",
     "https://host/?X-Amz-Security-Token=" + "IQoJb3%2F" * 20: "signed-url",
     "https://host/?X-Goog-Signature=" + "0a" * 256: "signed-url",
+    "jdbc:oracle:thin:scott/hunter2@//host:1521/x": "url-password",
     "machine host login me password hunter2": "netrc",
     "machine host\n\taccount me\n\tlogin me\n\tpassword hunter2\n": "netrc",
     "curl --user=me:hunter2 host": "command-line",
