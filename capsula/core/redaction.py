@@ -40,13 +40,19 @@ class Redaction(NamedTuple):
     def marked(self, text: bytes, found: Iterable[Finding]) -> bytes:
         """Return the text with a mark in the place of each finding."""
         places = [(it.rule, text[it.start : it.end], it) for it in found]
-        marks = {(rule, secret): self.mark(rule, secret) for rule, secret in {it[:2] for it in places}}
+        marks = {(rule, secret): self._mark(rule, secret) for rule, secret in {it[:2] for it in places}}
         parts: list[bytes] = []
         position = 0
         for rule, secret, it in places:
             parts += (text[position : it.start], marks[rule, secret])
             position = it.end
         return b"".join((*parts, text[position:]))
+
+    def _mark(self, rule: str, secret: bytes) -> bytes:
+        """Return the mark of a secret; in UTF-16, of whose last character half stands behind it, if that has zeros."""
+        if b"\0" not in secret:
+            return self.mark(rule, secret)
+        return self.mark(rule, secret.replace(b"\0", b"")).decode().encode("utf-16-le")[:-1]
 
     def text(self, text: str) -> str:
         """Return a text with its secrets marked."""
@@ -73,7 +79,7 @@ class Redaction(NamedTuple):
         """
         harmless = _harmless(tuple(self.wish.rules.items()), self.wish.allow)
         texts = [text for text in dict.fromkeys(_texts(value)) if text not in harmless]
-        plain = b"\0".join(map(_encoded, texts))
+        plain = _BETWEEN.join(map(_encoded, texts))
         found = findings(plain, self.wish)
         dirty = {text: self.text(text) for text in _holding(texts, found)} if found else {}
         suspects = {text for text in texts if text in dirty or _may_tell(text)}
@@ -226,6 +232,8 @@ def _harmless(_rules: tuple[tuple[str, bool], ...], _allow: tuple[str, ...]) -> 
     return set()
 
 
+_BETWEEN = b"\0\0"
+"""What stands between texts that are searched at once: with two zeros, short ones are not taken for UTF-16."""
 _MOST_HARMLESS = 10_000
 _LONGEST_HARMLESS = 200
 """Characters of a text that is worth its memory."""
@@ -259,12 +267,12 @@ def _texts(value: Json) -> list[str]:
 
 
 def _holding(texts: Sequence[str], found: Iterable[Finding]) -> Iterator[str]:
-    """Yield the texts in which something was found, when they stand one behind the other with a byte between them."""
+    """Yield the texts in which something was found, when they stand one behind the other with zeros between them."""
     remaining = iter(found)
     finding = next(remaining, None)
-    end = -1
+    end = -len(_BETWEEN)
     for text in texts:
-        end += len(_encoded(text)) + 1
+        end += len(_encoded(text)) + len(_BETWEEN)
         if finding is None:
             return
         if finding.start < end:

@@ -38,16 +38,21 @@ def findings(text: bytes, wish: DiscretionSettings | None = None) -> tuple[Findi
     (Finding(rule='named', start=19, end=26),)
     """
     if any(sign in text for sign in _SIGNS_OF_STYLE):
-        return _beneath_styles(text, wish)
+        return _beneath(_STYLE, text, wish)
+    if b"\0" in text and _compiled(_WIDE).search(text):
+        return _beneath(_HALF, text, wish)
     return _found(text, wish)
 
 
-def _beneath_styles(text: bytes, wish: DiscretionSettings | None) -> tuple[Finding, ...]:
-    """Return the secrets of a text that a terminal shows in colours; name, sign and value often have three."""
-    styles = [match.span() for match in _compiled(_STYLE).finditer(text)]
-    taken = [0, *accumulate(end - start for start, end in styles)]
-    places = [start - before for (start, _), before in zip(styles, taken, strict=False)]
-    found = _found(_compiled(_STYLE).sub(b"", text), wish)
+def _beneath(cover: bytes, text: bytes, wish: DiscretionSettings | None) -> tuple[Finding, ...]:
+    """Return the secrets of a text with something in between that is not of it.
+
+    A terminal shows it in colours, of which name, sign and value often have three; or it is UTF-16.
+    """
+    covers = [match.span() for match in _compiled(cover).finditer(text)]
+    taken = [0, *accumulate(end - start for start, end in covers)]
+    places = [start - before for (start, _), before in zip(covers, taken, strict=False)]
+    found = _found(_compiled(cover).sub(b"", text), wish)
 
     def placed(position: int) -> int:
         return position + taken[bisect_right(places, position)]
@@ -145,6 +150,10 @@ def wording() -> str:
 _STYLE = rb"(?:\x1b|\\(?:u001b|x1b|033))\[[\d;:]{0,32}[mK]"
 """What gives a text on a terminal its colours, as it is or as it stands in a JSON or a program."""
 _SIGNS_OF_STYLE = (b"\x1b[", b"1b[", b"033[")
+_HALF = rb"(?<!\0)\0(?!\0)"
+"""What UTF-16 has beside each Latin character."""
+_WIDE = rb"(?:[^\0]\0){8}|(?:\0[^\0]){8}"
+"""How UTF-16 is known, with and without what it may begin with."""
 
 
 def _alone(keyword: bytes, rest: bytes, before: bytes = rb"\w-") -> tuple[bytes, bytes]:
@@ -546,7 +555,7 @@ def _decided(text: bytes, found: tuple[Finding, ...]) -> int:
     """Return up to where nothing that may follow can make, or lengthen, a secret."""
     cut = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
     tail = text[cut:]
-    if not any(keyword in tail for keyword in _KEYWORDS) and not any(name in tail.lower() for name in _IN_ANY_CASE):
+    if not _may_hold(tail):
         cut = len(text) - _begun(tail)
     key = text.rfind(b"-----BEGIN", 0, cut)
     if key >= 0 and b" PRIVATE KEY" in text[key : key + LONGEST_NAME] and text.find(b"-----END", key, cut) < 0:
@@ -556,6 +565,16 @@ def _decided(text: bytes, found: tuple[Finding, ...]) -> int:
     if around is None:
         return cut
     return around.start if len(text) - around.start <= 2 * LONGEST_KEY else around.end
+
+
+def _may_hold(tail: bytes) -> bool:
+    """Tell whether the beginning of a line has a keyword in it, or two bytes a character."""
+    lower = tail.lower()
+    return (
+        any(keyword in tail for keyword in _KEYWORDS)
+        or any(name in lower for name in _IN_ANY_CASE)
+        or (b"\0" in tail and tail.count(b"\0") * 3 > len(tail))
+    )
 
 
 def _begun(tail: bytes) -> int:

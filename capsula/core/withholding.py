@@ -2,6 +2,7 @@
 
 import os
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -48,7 +49,7 @@ class Withholding:
             return None
         remaining = iter(parts)
         beginning = next(remaining, b"")
-        is_code = path.lower().endswith(_CODE_ENDINGS) or b"\0" in beginning[:_TELLING]
+        is_code = path.lower().endswith(_CODE_ENDINGS) or not _is_text(beginning)
         wish = self._in_code if is_code else self.discretion
         texts = chain((path + b"\n" + beginning,), remaining)
         found = (it for text, it in _found(texts, wish) if not is_code or _is_real(it, text))
@@ -132,6 +133,10 @@ _CODE_ENDINGS = tuple(
 
 _TELLING = 8000
 """Bytes of a file that tell, as they do git, whether it is a text: in none of them is a zero then."""
+
+
+def _is_text(beginning: bytes) -> bool:
+    return b"\0" not in beginning[:_TELLING] or beginning.startswith((BOM_UTF16_LE, BOM_UTF16_BE))
 
 
 def _fits(path: str, glob: str) -> bool:

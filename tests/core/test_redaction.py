@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from capsula.core.fault import Fault, Json
 from capsula.core.redaction import Passage, Redaction, exposures, is_redacted, redactions
 from capsula.core.settings import DiscretionSettings
@@ -65,7 +67,12 @@ def test_a_document_keeps_all_but_its_secrets() -> None:
 
 def test_the_words_of_a_program_that_takes_a_secret_are_judged_together() -> None:
     words = ["/usr/bin/curl", "-sSu", "me:hunter2", "https://host/?token=abc12345"]
-    others: list[Json] = [["docker", "run", "-p", "8080:80"], ["mysql", "-p", "db"], ["curl", 1, "-u"], ["run", "-u", "me:hunter2"]]
+    others: list[Json] = [
+        ["docker", "run", "-p", "8080:80"],
+        ["mysql", "-p", "db"],
+        ["curl", 1, "-u"],
+        ["run", "-u", "me:hunter2"],
+    ]
 
     shown = KEYED.json(words)
 
@@ -115,6 +122,18 @@ def test_a_stream_is_marked_up_to_its_limit_and_its_digest_tells_the_rest() -> N
     assert (passage.unscanned_from, is_redacted(log.decode())) == (20, True)
     assert passage.digest is not None
     assert (other_log != log, other.digest != passage.digest) == (True, True)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-be"])
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_a_stream_of_two_bytes_a_character_is_one_with_its_marks(encoding: str, size: int) -> None:
+    passage = Passage(KEYED)
+    said = "first\r\nexport DB_PASSWORD=hunter2; echo\r\nlast\r\n" * 20
+    sent = memoryview(said.encode(encoding))
+
+    log = b"".join(part for at in range(0, len(sent), size) for part in passage.fed(sent[at : at + size]))
+
+    assert (log + passage.rest()).decode(encoding) == said.replace("hunter2", mark("hunter2"))
 
 
 def test_a_stream_without_secrets_has_no_digest() -> None:

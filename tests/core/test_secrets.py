@@ -132,6 +132,19 @@ def test_colours_hide_no_secret(rule: str, style: str) -> None:
     assert found == Finding(rule, start, start + len(secret))
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("rule", CANARIES)
+def test_two_bytes_a_character_hide_no_secret(rule: str, encoding: str) -> None:
+    text, secret = CANARIES[rule]
+    whole = f"before \u2713 {text} after\r\n"
+    encoded = whole.format(secret).encode(encoding)
+
+    (found,) = findings(encoded)
+
+    start = len(whole[: whole.index("{}")].encode(encoding)) + (encoding == "utf-16-be")
+    assert found == Finding(rule, start, start + 2 * len(secret) - 1)
+
+
 def test_every_rule_is_tried() -> None:
     assert {*CANARIES} == {*RULES}
 

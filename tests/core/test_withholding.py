@@ -53,6 +53,14 @@ def test_what_is_made_up_to_show_a_secret_is_none_in_code(text: bytes) -> None:
     assert whys == [True, False]
 
 
+def test_a_text_of_two_bytes_a_character_is_a_text() -> None:
+    said = "DB_PASSWORD='correct-horse-1'\r\n"
+
+    whys = [Withholding().why_content(path, (said.encode("utf-16"),)) for path in (b"a.ini", b"a.py")]
+
+    assert whys == ["secret: named", None]
+
+
 @pytest.mark.parametrize("rule", PROSE_RULES)
 def test_what_shows_how_a_secret_is_told_is_none_in_code(rule: str) -> None:
     text, secret = CANARIES[rule]
