@@ -5,7 +5,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal, TextIO
 
@@ -96,8 +96,11 @@ class Console:
 
     def _say(self, text: str, style: Style) -> None:
         name = _painted("capsula:", style) if self._is_coloured(self._stderr) else "capsula:"
-        self._stderr.write(f"{name} {_discreet(text)}\n")
-        self._stderr.flush()
+        try:
+            self._stderr.write(f"{name} {_discreet(text)}\n")
+            self._stderr.flush()
+        except OSError:  # a full disk, or nobody there: that does not change how we end
+            silence(self._stderr)
 
     def _is_coloured(self, stream: TextIO) -> bool:
         if self._environ.get("NO_COLOR"):
@@ -105,6 +108,12 @@ class Console:
         if self._environ.get("FORCE_COLOR"):
             return True
         return stream.isatty() and self._environ.get("TERM") != "dumb"
+
+
+def silence(stream: TextIO) -> None:
+    """Drop what is still to be written to a stream of the process: nobody can have it."""
+    with suppress(OSError):  # there may be no devices by name
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def safe(text: str) -> str:

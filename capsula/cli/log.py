@@ -1,6 +1,7 @@
 """The log: structlog's, private, and not even imported before there is something to log."""
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from capsula.core.redaction import Redaction
@@ -19,7 +20,8 @@ def reporter(level: str) -> Report:
     def report(event: str, /, **details: object) -> None:
         nonlocal logger
         logger = logger or _logger(level)
-        logger.info(event, **{name: _discreet(detail) for name, detail in details.items()})
+        with suppress(OSError):  # a full disk, or nobody there: what is done is not what is said of it
+            logger.info(event, **{name: _discreet(detail) for name, detail in details.items()})
 
     return report
 

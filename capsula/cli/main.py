@@ -1,6 +1,5 @@
 """The entrance of the command line: global options, and the command's own module, imported when it is chosen."""
 
-import os
 import signal
 import sys
 from argparse import SUPPRESS, ArgumentParser, HelpFormatter, Namespace, RawDescriptionHelpFormatter
@@ -118,7 +117,7 @@ def _run(name: str, words: Sequence[str], options: Namespace) -> int:
         front, options.command = split(words, VALUED | valued)
         parser.parse_args(front, options)
 
-    from capsula.cli.console import Console, UnwritableError
+    from capsula.cli.console import Console, UnwritableError, silence
     from capsula.cli.log import reporter
 
     if signal.getsignal(signal.SIGCHLD) is signal.SIG_IGN:  # which few callers do
@@ -130,18 +129,13 @@ def _run(name: str, words: Sequence[str], options: Namespace) -> int:
         status = command.run(options, console)
         console.flush()
     except BrokenPipeError:  # the reader of our output went away, which is its right
-        _silence()
+        silence(sys.stdout)
         return 128 + signal.SIGPIPE
     except UnwritableError as error:
-        _silence()
+        silence(sys.stdout)
         console.error(f"standard output: {error}")
         return 1
     return status
-
-
-def _silence() -> None:
-    """Drop what is still to be written to standard output: nobody can have it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _parser() -> Parser:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.effects.wrapping import powerless
+from capsula.flows.monitor import REFUSED
+from tests.effects.wrapping import Terminal, powerless
 from tests.running import (
     PATIENCE,
     PLAIN,
@@ -154,6 +155,37 @@ def test_a_fault_is_not_told_to_who_wants_it_quiet(project: Path) -> None:
 
     assert (done.returncode, done.stderr) == (5, "")
     assert faults(document(only_capsule(project), "context.json")) != []
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (("monitor", "sh", "-c", "exit 5"), 5),
+        (("monitor", "nothing-of-that-name"), 127),
+        (("monitor", "--no-such-option", "true"), 125),
+        (("-l", "info", "monitor", "sh", "-c", "exit 5"), 5),
+        (("capture",), 0),
+    ],
+)
+def test_where_nobody_can_be_told_of_trouble_the_end_is_the_same(
+    project: Path, words: tuple[str, ...], status: int
+) -> None:
+    configure(project, 'environment-variables = ["UNSET_VARIABLE"]\n')
+
+    done = behind(("sh", "-c", 'exec "$@" 2>/dev/full', "sh"), *words, cwd=project)
+
+    assert (done.returncode, len(capsules(project))) == (status, 0 if status == REFUSED else 1)
+
+
+def test_a_terminal_that_hung_up_does_not_change_the_end(project: Path) -> None:
+    command = ("sh", "-c", "trap 'echo heard; exit 3' HUP; echo ready; while :; do sleep 0.01; done")
+    terminal = Terminal.of([sys.executable, "-P", "-m", "capsula", "monitor", *command], cwd=project, env=environment())
+    terminal.shown_until(b"ready")
+
+    os.close(terminal.keyboard)
+
+    assert terminal.process.wait(PATIENCE) == 3
+    assert document(only_capsule(project), "post-run-info.json")["exit_code"] == 3
 
 
 def test_where_nothing_tells_who_was_sent_a_signal_it_is_passed_on(project: Path) -> None:
