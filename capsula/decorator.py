@@ -6,7 +6,7 @@ import os
 import sys
 import types
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from pathlib import Path
 from time import perf_counter
 from types import CodeType
@@ -341,8 +341,9 @@ class _Recording:
         try:
             with Interruptible():
                 warn(self._closed(self._opened, error, run_time), stacklevel=_CALLER)
-        except BaseException:  # an interrupt may come at any moment
-            cut_short(self._opened, error, run_time, include=self._wish.include_return_value)
+        except BaseException:  # an interrupt may come at any moment, and is what counts
+            with suppress(Exception):
+                cut_short(self._opened, error, run_time, include=self._wish.include_return_value)
             raise
 
     def _closed(self, opened: Opened, error: BaseException | None, run_time: float) -> tuple[Fault, ...]:

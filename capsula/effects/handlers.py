@@ -3,7 +3,6 @@
 import _signal  # type: ignore[import-not-found]  # the public one takes long, and takes ValueError for its own
 import ctypes
 import signal
-import threading
 from collections.abc import Callable
 from functools import partial
 from types import FrameType
@@ -31,8 +30,11 @@ class Interruptible:
                 ours = partial(self._called, handler)
                 self._theirs[number] = handler, ours
                 _exchange(number, ours)
-        except BaseException:  # of a handler
-            self.__exit__()
+        except BaseException as error:
+            if type(error) is ValueError and error.args == _REFUSAL:
+                self._theirs.clear()
+                return
+            self.__exit__()  # it is of a handler
             raise
 
     def __exit__(self, *left: object) -> None:
@@ -72,9 +74,7 @@ class _Interruption(BaseException):
 
 
 def _handlers() -> list[tuple[int, Handler]]:
-    """Return the handlers of the program that may run here, each with its signal."""
-    if threading.get_ident() != threading.main_thread().ident:
-        return []
+    """Return the handlers that the program has brought along, each with its signal."""
     found = ((number, _signal.getsignal(number)) for number in range(1, signal.NSIG))
     return [(number, it) for number, it in found if callable(it) and it is not signal.default_int_handler]
 
@@ -87,6 +87,8 @@ def _exchange(number: int, handler: Handler) -> None:
     _sigaction(number, action, None)
 
 
+_REFUSAL = ("signal only works in main thread of the main interpreter",)
+"""What is said where no handler runs; by its kind alone it could be what a handler raises."""
 _sigaction = ctypes.CDLL(None).sigaction
 _LARGEST_ACTION = 1024
 """Bytes of a ``struct sigaction``, and more."""

@@ -104,7 +104,7 @@ def raised(call: Opened, error: BaseException, run_time: float, *, include: bool
 
 def cut_short(call: Opened, error: BaseException | None, run_time: float, *, include: bool) -> None:
     """Close the capsule of a call whose closing was interrupted: as it ended, and with nothing that takes time."""
-    if (call.capsule.directory / AFTER).exists():
+    if os.path.lexists(call.capsule.directory / AFTER):
         return
     unknown = Failure(Fault("interrupted", "a signal came while it was recorded"))
     answers: dict[str, Answer] = {"files": unknown} if call.plan.items else {}

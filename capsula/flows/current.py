@@ -22,10 +22,17 @@ class Open(NamedTuple):
 
 
 def spare() -> Open:
-    """Return what stands in for the capsule of a call that is not recorded, so that the call itself does not fail."""
-    from tempfile import gettempdir  # only here, where something went wrong
+    """Return what stands in for the capsule of a call that is not recorded, so that the call itself does not fail.
 
-    return Open(Path(gettempdir(), f"capsula-unrecorded-{os.urandom(8).hex()}"), "", is_spare=True)
+    What went wrong may be that no file can be opened, so nothing is imported here, and no directory tried.
+    """
+    return Open(Path(_folder(), f"capsula-unrecorded-{os.urandom(8).hex()}"), "", is_spare=True)
+
+
+def _folder() -> str:
+    wanted = os.environ.get("TMPDIR", "")
+    is_good = os.path.isabs(wanted) and os.path.isdir(wanted)  # noqa: PTH112, PTH117  # they never raise
+    return wanted if is_good else "/tmp"  # noqa: S108  # nobody can guess the name in it
 
 
 _innermost: ContextVar[Open | None] = ContextVar("capsula", default=None)

@@ -170,3 +170,26 @@ print(call())
     assert (done.stdout, done.stderr) == ("child\nparent\n", "")
     assert after(root)["records"] == {"child": directory.name, "parent": directory.name, "closed": False}
     assert values(root) == ["parent"]
+
+
+def test_a_call_in_an_interpreter_inside_of_the_process_is_recorded(root: Path) -> None:
+    (root / "within.py").write_text(
+        "import capsula\n@capsula.monitor(include_return_value=True)\ndef call(): return 'within'\ncall()\n"
+    )
+    source = """
+import signal, sys
+if sys.version_info >= (3, 13):
+    import _interpreters as interpreters
+    inner = interpreters.create("legacy")
+else:
+    import _xxsubinterpreters as interpreters
+    inner = interpreters.create(isolated=False)
+signal.signal(signal.SIGALRM, lambda *_: None)
+trouble = interpreters.run_string(inner, f"import sys; sys.path[:] = {sys.path}; import within")
+assert trouble is None, trouble
+"""
+
+    done = run(root, source)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert values(root) == ["within"]

@@ -133,6 +133,29 @@ print(call())
     assert done.stderr.count("CapsulaWarning") == 1
 
 
+def test_where_no_file_can_be_opened_the_function_is_called(root: Path) -> None:
+    source = """
+import os, resource, sys
+import capsula
+@capsula.monitor
+def call():
+    return "as ever"
+call()
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+opened = []
+try:
+    while True:
+        opened.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    print(call())
+"""
+
+    done = run(root, source)
+
+    assert (done.returncode, done.stdout) == (0, "as ever\n")
+    assert done.stderr.count("CapsulaWarning") == 1
+
+
 @pytest.mark.parametrize(
     "more", ["", "sys.stderr.close()", "sys.stderr = None", "warnings.showwarning = lambda *_, **__: 1 / 0"]
 )
