@@ -36,9 +36,7 @@ os.register_at_fork(after_in_child=_process.cache_clear)
 
 def start() -> dict[str, Json] | None:
     """Return how this program was started, words and directory, or None if nobody could start it so again."""
-    import __main__
-
-    has_script = hasattr(__main__, "__file__") or sys.argv[:1] == ["-c"]
+    has_script = hasattr(sys.modules.get("__main__"), "__file__") or sys.argv[:1] == ["-c"]
     if not has_script or "ipykernel" in sys.modules or sys.flags.interactive:
         return None
     return {"argv": list(sys.orig_argv), "stdin": stream_kind(0), "umask": umask()}
