@@ -17,9 +17,10 @@ class Interruptible:
     does not meet it. Handlers run at once, as ever; to the system nothing changes.
     """
 
-    __slots__ = ("_is_over", "_raised", "_theirs")
+    __slots__ = ("_is_calling", "_is_over", "_raised", "_theirs")
 
     def __init__(self) -> None:
+        self._is_calling = False
         self._is_over = False
         self._raised: BaseException | None = None
         self._theirs: dict[int, tuple[Handler, Handler]] = {}
@@ -36,6 +37,8 @@ class Interruptible:
                 return
             self.__exit__()  # it is of a handler
             raise
+        if self._raised:
+            self.__exit__()
 
     def __exit__(self, *left: object) -> None:
         self._give_back()
@@ -48,13 +51,18 @@ class Interruptible:
                 self._raised = None
 
     def _called(self, handler: Handler, number: int, frame: FrameType | None) -> object:
+        if self._is_over or self._is_calling:  # what it raises in another handler is met by that
+            return handler(number, frame)
+        is_first, self._is_calling = self._raised is None, True
         try:
             return handler(number, frame)
         except BaseException as error:
-            if self._is_over:
-                raise
             self._raised = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
-            raise _Interruption from None
+        finally:
+            self._is_calling = False
+        if is_first and not (frame and frame.f_globals is globals()):  # who leaves already shall not be stopped
+            raise _Interruption
+        return None
 
     def _give_back(self) -> None:
         self._is_over = True

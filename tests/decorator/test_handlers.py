@@ -41,7 +41,7 @@ sys.addaudithook(step)
 outcomes = []
 while (last := outcome(len(outcomes) + 1)) is not None:
     outcomes.append(last)
-print(len(outcomes) > 3, *sorted(set(outcomes)))
+print(len(outcomes) > 3, *sorted(set(outcomes)), signal.getsignal(signal.SIGALRM) is handler)
 """
 
 
@@ -49,17 +49,48 @@ print(len(outcomes) > 3, *sorted(set(outcomes)))
 def test_what_a_handler_raises_during_any_step_reaches_the_caller(root: Path, error: str) -> None:
     done = run(root, AT_EVERY_STEP.replace("ERROR", error).replace("WORK", "call"))
 
-    assert (done.stdout, done.stderr) == ("True ('out of time', 0) ('out of time', 1)\n", "")
+    assert (done.stdout, done.stderr) == ("True ('out of time', 0) ('out of time', 1) True\n", "")
     assert all((capsule / "post-run-info.json").exists() for capsule in capsules(root))
     assert set(statuses(root)) == {"finished", "failed"}
     assert list((root / "vault/.capsula/building").iterdir()) == []
 
 
+def test_a_storm_of_signals_reaches_the_caller_as_one_exception(root: Path) -> None:
+    source = """
+import signal, capsula
+
+@capsula.monitor
+def call(): ...
+
+def handler(*_): raise OSError("out of time")
+
+def outcome():
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0007)
+        try:
+            while True: call()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except BaseException as error:
+        return repr(error)
+
+call()
+signal.signal(signal.SIGALRM, handler)
+print({outcome() for _ in range(60)}, signal.getsignal(signal.SIGALRM) is handler)
+"""
+
+    done = run(root, source)
+
+    assert (done.stdout, done.stderr) == ("""{"OSError('out of time')"} True\n""", "")
+
+
 @pytest.mark.parametrize("work", ["load", "collect", "capture"])
 def test_what_a_handler_raises_reaches_who_asked_for_the_context(root: Path, work: str) -> None:
-    done = run(root, AT_EVERY_STEP.replace("ERROR", "TimeoutError").replace("WORK", f"capsula.{work}"))
+    source = AT_EVERY_STEP.replace("ERROR", "TimeoutError").replace("WORK", f"capsula.{work}")
 
-    assert (done.stdout, done.stderr) == ("True ('out of time', 0)\n", "")
+    done = run(root, source)
+
+    assert (done.stdout, done.stderr) == ("True ('out of time', 0) True\n", "")
 
 
 WHILE_A_VALUE_IS_TOLD = """
