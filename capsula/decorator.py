@@ -369,8 +369,20 @@ def _place_of(function: Callable[..., object]) -> Call:
         qualified_name=f"{getattr(named, '__module__', None) or '?'}.{qualified}",
         source_file=str(source) if source and os.path.isfile(source) else None,  # it never raises
         source_line=code.co_firstlineno if code else None,
-        parameters=code.co_varnames[: code.co_argcount] if code and named is function else (),
+        parameters=_parameters(function),
     )
+
+
+def _parameters(function: Callable[..., object]) -> tuple[str, ...]:
+    """Return the names of the positional parameters that are left to who calls a function, if it tells."""
+    if isinstance(function, functools.partial):
+        return _parameters(function.func)[len(function.args) :]
+    code, bare = _code_of(function), inspect.unwrap(function)
+    if code is None:
+        return ()
+    is_bound = isinstance(function, types.MethodType) or isinstance(bare, types.MethodType)
+    is_object = not hasattr(bare, "__code__")
+    return code.co_varnames[is_bound or is_object : code.co_argcount]
 
 
 def _code_of(function: Callable[..., object]) -> CodeType | None:

@@ -54,10 +54,17 @@ def test_what_a_function_is_called_with_returns_and_raises_is_kept_without_secre
     (tmp_path / "said").write_text(SAID)
     (tmp_path / "program.py").write_text(
         """
+import functools
 from pathlib import Path
 import capsula
 
 said = Path("said").read_text()
+
+class Door:
+    def open(self, password): ...
+    def __call__(self, password): ...
+
+def enter(user, password): ...
 
 @capsula.monitor(include_return_value=True)
 def login(user, password, said, *more, secret=""):
@@ -72,6 +79,9 @@ def fail(said):
 login("me", "canary-by-position", said, said, secret="canary-by-name")
 login("me", said=said, password="canary-by-name")
 login("me", said=said, password=["canary-by-name"], secret={"of": "canary-by-name"})
+capsula.monitor(Door().open)("canary-by-position")
+capsula.monitor(Door())("canary-by-position")
+capsula.monitor(functools.partial(enter, "me"))("canary-by-position")
 try:
     fail(said)
 except ValueError:
@@ -81,7 +91,7 @@ except ValueError:
 
     ended = subprocess.run([sys.executable, "-P", "program.py"], cwd=tmp_path, capture_output=True, check=False)
 
-    assert (ended.returncode, len(capsules(tmp_path))) == (0, 4), ended.stderr
+    assert (ended.returncode, len(capsules(tmp_path))) == (0, 7), ended.stderr
     assert leaked(held(tmp_path), ended.stderr) == set()
     assert b"canary-by" not in held(tmp_path)
 
