@@ -1,13 +1,14 @@
 """Fetching a commit from a remote, by a git that runs nothing and speaks only to whom it should."""
 
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
 
 from returns.result import Failure, Result, Success
 
 from capsula.core.fault import Fault
 from capsula.core.remote import is_fetchable
+from capsula.effects.shell import end
 
 TIME_LIMIT = 600.0
 """Seconds that fetching from one remote may take."""
@@ -21,14 +22,19 @@ _QUIET = (
 )
 
 
-def fetched(commit: str, urls: Iterable[str], into: Path, environ: Mapping[str, str]) -> Result[str, Fault]:
-    """Bring a commit into a repository from the first remote that has it, and return that one's URL."""
+def fetched(
+    commit: str, urls: Iterable[str], into: Path, environ: Mapping[str, str], time_limit: float = TIME_LIMIT
+) -> Result[str, Fault]:
+    """Bring a commit into a repository from the first remote that has it, and return that one's URL.
+
+    Each remote has ``time_limit`` seconds.
+    """
     reasons = []
     for url in urls:
         if not is_fetchable(url):
             reasons.append(f"{url}: is no remote to fetch from")
             continue
-        said = _fetch(commit, url, into, environ)
+        said = _fetch(commit, url, into, environ, time_limit)
         if said is None:
             return Success(url)
         reasons.append(f"{url}: {said}")
@@ -43,20 +49,28 @@ def fetching(commit: str, url: str) -> tuple[str, ...]:
     return ("git", *options, *fetch, "--", url, commit)
 
 
-def _fetch(commit: str, url: str, into: Path, environ: Mapping[str, str]) -> str | None:
+def _fetch(commit: str, url: str, into: Path, environ: Mapping[str, str], time_limit: float) -> str | None:
     """Fetch, and return what stood in the way."""
     kept = {name: value for name, value in environ.items() if not name.startswith("GIT_")}
     try:
-        done = subprocess.run(
+        process = Popen(
             fetching(commit, url),
             cwd=into,
             env={**kept, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=TIME_LIMIT,
-            check=False,
+            stdin=DEVNULL,
+            stdout=DEVNULL,
+            stderr=PIPE,
+            start_new_session=True,  # what git starts outlives it, if it waits for a remote that says nothing
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
+    except OSError as error:
         return str(error)
-    lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"git ended with status {done.returncode}"]
-    return lines[-1] if done.returncode else None
+    with process:
+        try:
+            _, errors = process.communicate(timeout=time_limit)
+        except TimeoutExpired:
+            return f"git was not done within {time_limit:g} s"
+        finally:
+            if process.returncode is None:
+                end(process)
+    lines = errors.decode(errors="replace").strip().splitlines() or [f"git ended with status {process.returncode}"]
+    return lines[-1] if process.returncode else None

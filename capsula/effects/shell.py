@@ -48,7 +48,7 @@ def shell(effect: Shell) -> Answer:
             status = process.poll()
         finally:
             if process.returncode is None:
-                _end(process)
+                end(process)
     if status is None:
         return Failure(_fault(effect, f"did not end within {effect.time_limit:g} s", output))
     if status:
@@ -76,7 +76,8 @@ def _output(process: Popen[bytes], pipe: IO[bytes], late: float) -> bytes:
     return output
 
 
-def _end(process: Popen[bytes]) -> None:
+def end(process: Popen[bytes]) -> None:
+    """Kill a process that leads a session, and all in its group."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     with suppress(TimeoutExpired):

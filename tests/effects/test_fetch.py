@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import subprocess
 from pathlib import Path
 
@@ -153,6 +154,21 @@ def test_nobody_is_refused_who_speaks_https(into: Path) -> None:
     answer = fetched(UNKNOWN, ["https://127.0.0.1:1/x"], into, ISOLATED)
 
     assert "not allowed" not in answer.failure().message
+
+
+def test_a_remote_that_says_nothing_is_given_up_and_nobody_is_left_who_waits_for_it(into: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"https://127.0.0.1:{silent.getsockname()[1]}/x"
+
+        answer = fetched(UNKNOWN, [url], into, ISOLATED, time_limit=0.5)
+
+        silent.settimeout(PATIENCE)
+        connection, _ = silent.accept()
+        with connection:
+            connection.settimeout(PATIENCE)
+            said = b"".join(iter(lambda: connection.recv(4096), b""))  # ends with whoever holds the other end
+    assert answer.failure().message.endswith(f"{url}: git was not done within 0.5 s")
+    assert said[:1] == b"\x16"
 
 
 def test_nothing_is_started_but_what_brings_the_commit(remote: Path, into: Path, tmp_path: Path) -> None:
