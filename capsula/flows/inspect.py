@@ -250,7 +250,7 @@ def _moment(text: str) -> datetime | None:
 def _changed(directory: Path) -> datetime:
     try:
         return datetime.fromtimestamp(directory.stat().st_mtime).astimezone()
-    except OSError:
+    except (OSError, ValueError, OverflowError):  # some file systems know times beyond the year 9999
         return datetime.fromtimestamp(0, UTC).astimezone()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from returns.result import Failure, Result, Success
@@ -403,3 +404,16 @@ def test_a_file_that_a_capsule_holds_is_found(tmp_path: Path) -> None:
     (tmp_path / "way").symlink_to("capsule")
 
     assert kept(tmp_path / "way", {"kept_as": "d/a"}) == tmp_path / "way/d/a"
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="needs: linux")
+def test_a_capsule_that_last_changed_in_no_year_of_ours_is_listed() -> None:
+    with TemporaryDirectory(dir="/dev/shm") as folder:
+        capsule = Path(folder, "capsule")
+        capsule.mkdir()
+        (capsule / "context.json").touch()
+        os.utime(capsule, (1e12, 1e12))
+
+        (entry,) = capsules(Path(folder)).unwrap()
+
+    assert (entry.name, entry.taken) == ("capsule", datetime.fromtimestamp(0, UTC))
