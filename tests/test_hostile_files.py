@@ -338,3 +338,17 @@ def test_a_root_that_is_not_utf8_is_a_root_like_any_other(tmp_path: Path) -> Non
     assert (tmp_path / "again/a").read_bytes() == b"b\n"
     assert (tmp_path / "again/\udcff").read_bytes() == b"c"
     assert not [it for it in done if any("\udc80" <= character <= "\udcff" for character in it.stdout + it.stderr)]
+
+
+@pytest.mark.skipif(not Path("/proc/self/pagemap").exists(), reason="needs: linux")
+@pytest.mark.parametrize("wish", [COPY, '{ hash = "sha256" }'])
+def test_a_file_below_proc_that_has_no_end_is_not_read_for_ever(wish: str, tmp_path: Path) -> None:
+    root = configured(tmp_path / "root", f'"/proc/self/pagemap" = {wish}', f'"/proc/version" = {wish}')
+
+    done = capsula("capture", cwd=root)
+
+    context = document(only_capsule(root), "context.json")
+    (told,) = context["capsula"]["faults"]
+    assert (done.returncode, told["path"]) == (0, ["files", "/proc/self/pagemap"])
+    assert "it tells no size, and holds more than" in told["message"]
+    assert context["files"]["/proc/version"]["size"] == len(Path("/proc/version").read_bytes())

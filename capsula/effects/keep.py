@@ -16,7 +16,7 @@ from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, Fragment
 from capsula.core.settings import HashAlgorithm
 from capsula.effects.files import created, folders, removed_unless_whole
-from capsula.reading.digest import hasher
+from capsula.reading.digest import MOST_UNTOLD, endless, hasher
 
 _CANNOT_SHARE = {EBADF, EINVAL, ENOSYS, ENOTSUP, EOPNOTSUPP, EPERM, EXDEV}
 _CHUNK = 8 * 1024 * 1024
@@ -122,6 +122,8 @@ def _positions(source: int, destination: int, before: os.stat_result) -> Iterato
         yield (position := position + length)
     while not size and (chunk := os.read(source, _CHUNK)):  # below /proc a file does not know its size
         yield (position := position + _all_written(destination, chunk))
+        if position > MOST_UNTOLD:
+            raise endless()
     os.ftruncate(destination, position)
 
 

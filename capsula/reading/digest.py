@@ -3,7 +3,7 @@
 import hashlib
 import os
 import stat
-from errno import EAGAIN
+from errno import EAGAIN, EFBIG
 from io import FileIO
 from pathlib import Path
 from time import time_ns
@@ -18,6 +18,9 @@ from capsula.reading.hashes import recalled, remembering
 
 if TYPE_CHECKING:
     from hashlib import _Hash
+
+MOST_UNTOLD = 64 * 1024 * 1024
+"""Bytes that are read of a file that does not know its size, as below /proc: some there have no end."""
 
 _CHUNK = 256 * 1024
 _WITHOUT_WAITING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
@@ -50,7 +53,7 @@ def file_facts(path: Path, algorithm: HashAlgorithm | None, cache: Path | None =
             if not stat.S_ISREG(before.st_mode):
                 return Failure(Fault("not a file", f"{path} is not a regular file"))
             known = recalled(cache, before, algorithm) if cache and algorithm else None
-            digest = known or (_digest(stream, algorithm) if algorithm else None)
+            digest = known or (_digest(stream, algorithm, before.st_size) if algorithm else None)
             after = os.fstat(stream.fileno())
             size = stream.tell() if digest and not known else after.st_size
     except OSError as error:
@@ -64,11 +67,21 @@ def file_facts(path: Path, algorithm: HashAlgorithm | None, cache: Path | None =
     return Success(Fragment(told))
 
 
-def _digest(stream: FileIO, algorithm: HashAlgorithm) -> str:
+def endless() -> OSError:
+    """Return what is wrong with a file that holds more than ``MOST_UNTOLD`` and tells no size."""
+    return OSError(EFBIG, f"it tells no size, and holds more than {MOST_UNTOLD} bytes")
+
+
+def _digest(stream: FileIO, algorithm: HashAlgorithm, size: int) -> str:
+    """Return the hash of so many bytes, lest it run after one that grows; of a file that tells none, of all."""
     digest = hasher(algorithm)
     buffer = memoryview(bytearray(_CHUNK))
-    while length := stream.readinto(buffer):
+    left = size or MOST_UNTOLD + _CHUNK
+    while left and (length := stream.readinto(buffer[:left])):
         digest.update(buffer[:length])
-    if length is None:  # some files below /proc would wait for ever for what comes next
+        left -= length
+    if not left and not size:
+        raise endless()
+    if left and length is None:  # some files below /proc would wait for ever for what comes next
         raise BlockingIOError(EAGAIN, "it has no end that could be waited for")
     return digest.hexdigest()
