@@ -489,6 +489,43 @@ def test_an_account_is_never_written_over_a_file(project: Path) -> None:
     assert (project / "precious").read_text() == "precious"
 
 
+def test_an_account_that_is_gone_when_the_run_ends_costs_itself(project: Path) -> None:
+    done = capsula("monitor", "--json-file", "account.json", "sh", "-c", "rm account.json; exit 3", cwd=project)
+
+    assert (done.returncode, done.stderr) == (
+        3,
+        "capsula: account.json could not be written: No such file or directory\n",
+    )
+    assert document(only_capsule(project), "post-run-info.json")["exit_code"] == 3
+
+
+def test_an_account_tells_of_a_command_that_was_refused(project: Path) -> None:
+    configure(project, 'environment-variables = ["UNSET_VARIABLE"]\n')
+
+    done = capsula("monitor", "--strict", "--json-file", "account.json", "true", cwd=project)
+
+    account = json.loads((project / "account.json").read_text())
+    assert (done.returncode, account["exit_code"], account["run_time"], account["capsule"]) == (125, 125, None, None)
+    assert [fault["path"] for fault in account["faults"]] == [["environment_variables", "UNSET_VARIABLE"]]
+
+
+def test_without_a_command_there_is_nothing_to_run(project: Path) -> None:
+    done = capsula("monitor", "--strict", "--", cwd=project)
+
+    told = "capsula: which command is to be run? see `capsula monitor --help`\n"
+    assert (done.returncode, done.stdout, done.stderr, capsules(project)) == (125, "", told, [])
+
+
+def test_of_many_faults_the_first_are_told_and_the_others_counted(project: Path) -> None:
+    names = [f"UNSET_{number}" for number in range(5)]
+    configure(project, f"environment-variables = {names}\n")
+
+    done = capsula("monitor", "true", cwd=project)
+
+    assert [name in done.stderr for name in names] == [True, True, True, False, False]
+    assert "; and 2 more; `capsula show " in done.stderr
+
+
 def test_what_a_tool_runner_puts_before_the_path_is_not_the_commands(project: Path, tmp_path: Path) -> None:
     tool, own = tmp_path / ".cache" / "tool", tmp_path / "own"
     for place in (tool, own):

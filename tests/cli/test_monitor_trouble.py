@@ -220,6 +220,25 @@ def test_a_facet_that_fails_stops_the_command_under_strict_alone(project: Path) 
     assert (done.returncode, "ran" in files(project), capsules(project)) == (125, False, [])
 
 
+@pytest.mark.parametrize(
+    ("strict", "ending"), [((), (3, "out\n", "failed", 3)), (("--strict",), (REFUSED, "", "refused", REFUSED))]
+)
+def test_a_file_that_stays_where_it_was_stops_the_command_under_strict_alone(
+    project: Path, strict: tuple[str, ...], ending: tuple[int, str, str, int]
+) -> None:
+    configure(project, '[capture.files]\n"closed/data" = { move = true }\n')
+    (project / "closed").mkdir()
+    (project / "closed" / "data").write_text("data")
+    (project / "closed").chmod(0o500)
+
+    done = behind(powerless(), "monitor", *strict, "sh", "-c", "echo out; exit 3", cwd=project)
+
+    after = document(only_capsule(project), "post-run-info.json")
+    assert (done.returncode, done.stdout, after["capsula"]["status"], after["exit_code"]) == ending
+    assert ("as --strict asks" in done.stderr, "closed/data" in done.stderr) == (bool(strict), True)
+    (project / "closed").chmod(0o700)
+
+
 def test_trouble_after_the_start_never_changes_the_status_even_under_strict(project: Path) -> None:
     done = capsula("monitor", "--strict", "sh", "-c", "rm -rf vault; echo out; exit 5", cwd=project)
 

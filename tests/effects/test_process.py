@@ -1,6 +1,7 @@
 """A command that is run by us starts and ends as if it were run bare."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -290,6 +291,22 @@ def test_a_log_is_hashed_where_no_third_thread_can_be_started(wrapper: Wrapper) 
 
     assert (process.returncode, narrow.faults, shown + rest) == (0, [], bytes(1_000_000))
     assert narrow.outcome["sums"][0] == [1_000_000, sha256(bytes(1_000_000)).hexdigest()]
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs: strace")
+@pytest.mark.parametrize("error", ["EAGAIN", "ENOMEM"])
+@pytest.mark.parametrize("before", ["", "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"])
+def test_where_no_process_can_be_started_the_command_was_not_run(wrapper: Wrapper, error: str, before: str) -> None:
+    alone = Wrapper(wrapper.directory, before, stdout_log="None", stderr_log="None")
+    calls = "/^(clone3?|v?fork)$"
+    failing = ("strace", "-qq", "-o", os.devnull, "-e", f"trace={calls}", "-e", f"inject={calls}:error={error}")
+
+    ended = subprocess.run([*failing, *alone.argv("sh", "-c", "echo ran")], capture_output=True, check=False)
+
+    if b"ptrace" in ended.stderr.lower():
+        pytest.skip("needs: strace")
+    assert (ended.returncode, ended.stdout, ended.stderr) == (125, b"", b"")
+    assert (alone.ending, alone.faults) == ((125, None), [["failed"]])
 
 
 def test_a_run_outside_the_main_thread_is_a_run(wrapper: Wrapper) -> None:

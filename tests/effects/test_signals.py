@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from capsula.effects.signals import undisturbed
 from tests.effects.wrapping import (
     ELSEWHERE,
     PATIENCE,
@@ -47,6 +49,7 @@ while True:
     time.sleep(0.05)  # a signal that comes just before a wait is heard after it
 """
 SHELL = ("bash", "--norc", "--noediting", "-i")
+LATE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SIGNALS = [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2]
 
 
@@ -316,3 +319,31 @@ def _states_of_children(pid: int) -> bytes:
 def _finished(process: subprocess.Popen[bytes]) -> int:
     process.communicate(b"go\n", PATIENCE)
     return process.returncode
+
+
+def test_after_the_command_a_signal_that_comes_late_is_heard_by_nobody() -> None:
+    before = _handlers()
+
+    with undisturbed():
+        for number in LATE:
+            os.kill(os.getpid(), number)
+
+    assert _handlers() == before
+
+
+def test_outside_the_main_thread_late_signals_are_left_to_who_hears_them() -> None:
+    before = _handlers()
+
+    with ThreadPoolExecutor(1) as aside:
+        within = aside.submit(_handlers_undisturbed).result()
+
+    assert (within, _handlers()) == (before, before)
+
+
+def _handlers() -> list[object]:
+    return [signal.getsignal(number) for number in LATE]
+
+
+def _handlers_undisturbed() -> list[object]:
+    with undisturbed():
+        return _handlers()
