@@ -8,7 +8,7 @@ the text. What a pattern can tell is not judged again in Python, where it would 
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from itertools import accumulate, chain, groupby
 from operator import itemgetter
 from typing import NamedTuple
@@ -447,7 +447,7 @@ def _is_of_name(match: re.Match[bytes], text: bytes, keyword: bytes, wish: Discr
     name = text[start:name_end]
     if wish.allow and name.lstrip(b"-").decode("utf-8", "replace") in wish.allow:
         return False
-    if keyword in _SHORT_NAMES and not _is_short_name(name.lower().lstrip(b"-"), kind):
+    if keyword in _SHORT_NAMES and not _is_short_name(name, kind):
         return False
     if kind in _SURE:
         return True
@@ -458,15 +458,17 @@ def _is_of_name(match: re.Match[bytes], text: bytes, keyword: bytes, wish: Discr
         return len(value) >= _FEWEST_MIXED and text[first:end] not in (value, value.upper())
     has_digit = value.translate(None, _DIGITS) != value
     if kind in _EXPLICIT and name.isupper():
-        return has_digit or not (_is_dotted(value) or _names_one(value))
+        return has_digit or not _is_dotted(value)
     if kind == "quoted" and keyword not in _WITH_WORDS:
-        return has_digit or not _names_one(value)
+        return True
     return (has_digit or (len(value) >= 8 and not _is_identifier(value))) and not _is_dotted(value)
 
 
+@lru_cache(1024)
 def _is_short_name(name: bytes, kind: str) -> bool:
     """Tell whether a name with a short word for a password is one; ``PASS: it`` is what a test says."""
-    return names_secret(name.decode("utf-8", "replace")) and not (name == b"pass" and "loose" in kind)
+    known = name.lower().lstrip(b"-").decode("utf-8", "replace")
+    return names_secret(known) and not (known == "pass" and "loose" in kind)
 
 
 def _fills_its_line(text: bytes, start: int, end: int) -> bool:
@@ -495,12 +497,13 @@ def _behind(keyword: bytes, *, is_option: bool) -> re.Pattern[bytes]:
 
 
 def _parts(ends: bytes, keyword: bytes) -> Mapping[bytes, bytes]:
-    """Return the parts of the patterns of values that any of some bytes ends."""
-    parts = {b"it": b"[^%b]" % ends, b"digit": rb"(?=[^%b\d]{0,63}+\d)" % ends}
+    """Return the parts of the patterns of values that any of some bytes ends; names in one speak of a secret."""
+    parts = {b"it": b"[^%b]" % ends, b"digit": rb"(?=[^%b\d]{0,511}+\d)" % ends}
     untold = _UNTOLD if keyword in _PASSWORDS else _UNTOLD + rb"|%b(?!%%(it)b)" % _NUMBER
     return {
         **parts,
         b"told": b"(?!%b)" % (untold % parts),
+        b"unnamed": rb"(?!%b{0,63}?(?:%b|%b))" % (parts[b"it"], _ANY_NAME, keyword),
         b"undotted": rb"(?!%b(?!%b))" % (_DOTTED, parts[b"it"]),
         b"no_word": rb"(?![a-z_]\w*+(?!%b))" % parts[b"it"],
     }
@@ -511,10 +514,10 @@ _UNTOLD = (
     rb"|(?:none|null|true|false|undefined|redacted|your|example|xxx)"
     rb"|(?:" + _ANY_NAME + rb")\d*+(?!%(it)b)"
 )
-_TIGHT = rb"=%(told)b(?:(?P<sure>%(digit)b%(undotted)b%(it)b{4,64}+)|(?P<tight>%(it)b{4,64}+))(?![(\[{<])"
+_TIGHT = rb"=%(told)b(?:(?P<sure>%(digit)b%(undotted)b%(it)b{4,64}+)|(?P<tight>%(unnamed)b%(it)b{4,64}+))(?![(\[{<])"
 _QUOTED = (
     rb"(?:\\?[\"']\]?)?[ \t]{0,4}(?:=>|:=|<-|value=|[:=])[ \t]{0,4}[bruf]?(?P<quote>\\?[\"'])%(told)b"
-    rb"(?:(?P<sure_quoted>%(digit)b%(undotted)b%(it)b{4,512}+)|(?P<quoted>%(it)b{4,512}+))(?P=quote)"
+    rb"(?:(?P<sure_quoted>%(digit)b%(undotted)b%(it)b{4,512}+)|(?P<quoted>%(unnamed)b%(it)b{4,512}+))(?P=quote)"
 )
 _LOOSE = (
     rb"(?:\\?[\"'])?[ \t]{0,4}[:=][ \t]{1,4}%(told)b%(digit)b"
@@ -535,11 +538,6 @@ def _is_identifier(value: bytes) -> bool:
 
 def _is_dotted(value: bytes) -> bool:
     return b"." in value and _is_identifier(value)
-
-
-def _names_one(value: bytes) -> bool:
-    """Tell whether a value speaks of a secret instead of being one."""
-    return _compiled(_ANY_NAME).search(value) is not None
 
 
 def _apart(places: Iterable[tuple[int, int, int]]) -> Iterator[Finding]:
