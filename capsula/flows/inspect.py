@@ -256,12 +256,13 @@ def _changed(directory: Path) -> datetime:
 
 def _read(directory: Path, name: str) -> _Answers:
     """Return the document of this name, or why it cannot be read; nothing if there is none."""
-    answer = _content(directory / name).bind(loads)
+    answer = content(directory / name).bind(loads)
     is_missing = isinstance(answer, Failure) and answer.failure().kind == "missing"
     return {} if is_missing else {name: answer}
 
 
-def _content(file: Path) -> Result[bytes, Fault]:
+def content(file: Path) -> Result[bytes, Fault]:
+    """Return what a file in a capsule holds, if it is a file at all, and no larger than a document."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a named pipe would wait for its writer
         with open(descriptor, "rb") as stream:

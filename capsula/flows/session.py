@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from time import CLOCK_BOOTTIME, clock_gettime
 from typing import NamedTuple, cast
@@ -12,7 +13,7 @@ from capsula.collectors.outputs import Glance, State, glance
 from capsula.core.config import Config
 from capsula.core.document import HEADER, Header, dumps, loads
 from capsula.core.effect import Source, Write
-from capsula.core.fault import Fault, Json, fault_of
+from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment, joined
 from capsula.core.report import Report, silent
 from capsula.core.settings import Durability
@@ -23,7 +24,7 @@ from capsula.flows.apart import Apart
 from capsula.flows.capsule import Capsule, reopened
 from capsula.flows.capture import header, looked, prepared
 from capsula.flows.environment import ID
-from capsula.flows.inspect import Entry, Inspected, capsules, found, held, inspected, part
+from capsula.flows.inspect import Entry, Inspected, capsules, content, found, held, inspected, part
 from capsula.flows.run import BEFORE, OPEN, Ending, Run, ended, fact, opened
 
 GLANCE = ".capsula/glance.json"
@@ -134,11 +135,16 @@ def _kept(seen: Glance) -> Answer:
 
 
 def _glance(directory: Path) -> Result[Glance, Fault]:
-    try:
-        text = (directory / GLANCE).read_bytes()
-    except OSError as error:
-        return Failure(fault_of(error, f"what was there at the start cannot be read: {directory / GLANCE}"))
-    return loads(text).bind(_seen).alt(lambda fault: fault.under(GLANCE))
+    file = directory / GLANCE
+    return content(file).alt(partial(_unread, file)).bind(lambda text: loads(text).bind(_seen).alt(_of_glance))
+
+
+def _unread(file: Path, fault: Fault) -> Fault:
+    return fault._replace(message=f"what was there at the start cannot be read: {file}: {fault.message}")
+
+
+def _of_glance(fault: Fault) -> Fault:
+    return fault.under(GLANCE)
 
 
 def _seen(facts: Json) -> Result[Glance, Fault]:

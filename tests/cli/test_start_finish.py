@@ -1,6 +1,7 @@
 """``capsula start`` and ``capsula finish``: a capsule around what is no command."""
 
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -169,6 +170,18 @@ def test_a_glance_that_was_changed_costs_no_traceback(root: Path) -> None:
 
     assert (done.returncode, done.stderr) == (1, "capsula: .capsula/glance.json: is no glance at files\n")
     assert [it["state"] for it in listed(root)] == ["open"]
+
+
+def test_a_glance_that_is_a_pipe_is_not_waited_for(root: Path) -> None:
+    capsula("start", cwd=root)
+    glance = only_capsule(root) / ".capsula/glance.json"
+    glance.unlink()
+    os.mkfifo(glance)
+
+    done = capsula("finish", cwd=root)
+
+    told = f"capsula: what was there at the start cannot be read: {glance}: is not a regular file\n"
+    assert (done.returncode, done.stderr) == (1, told)
 
 
 def test_there_is_no_command_to_reproduce(root: Path) -> None:
