@@ -144,7 +144,7 @@ def is_watched(name: str, value: str, wish: DiscretionSettings, *, is_variable: 
 
 def wording() -> str:
     """Return what tells these rules from other ones."""
-    return repr((_TOKENS, _STYLE, *(_behind(name, is_option=True).pattern for name in _NAMES)))
+    return repr((_TOKENS, _STYLE, *(_behind(name, is_option=True) for name in _NAMES)))
 
 
 _STYLE = rb"(?:\x1b|\\(?:u001b|x1b|033))\[[\d;:]{0,32}[mK]"
@@ -421,7 +421,7 @@ def _named(text: bytes, lower: bytes, there: Collection[bytes], wish: Discretion
     is_option = b"--" in text or _SETTING in text
     for keyword in (name for name in _NAMES if name in there):
         reached = 0
-        for match in _behind(keyword, is_option=is_option).finditer(lower):
+        for match in _compiled(_behind(keyword, is_option=is_option)).finditer(lower):
             kind = match.lastgroup or ""
             if match.start() < reached or len(set(match[kind])) < _FEWEST_CHARACTERS:
                 continue
@@ -483,8 +483,7 @@ _REST = rb"(?:[_-]?(?:access|key|secret|token|value|base|\d{1,3})){0,8}+(?![\w-]
 """What may end a name, behind a keyword; the patterns of values stand behind it, and look ahead alone."""
 
 
-@cache
-def _behind(keyword: bytes, *, is_option: bool) -> re.Pattern[bytes]:
+def _behind(keyword: bytes, *, is_option: bool) -> bytes:
     """Return what a keyword, the rest of its name and a value that could be a secret look like, in small letters."""
     plain, quoted = (_parts(ends, keyword) for ends in (_ENDS, _ENDS_OF_QUOTED))
     values = [_TIGHT % plain, _QUOTED % quoted, _LOOSE % plain, _ENCLOSED % plain]
@@ -493,7 +492,7 @@ def _behind(keyword: bytes, *, is_option: bool) -> re.Pattern[bytes]:
     if is_option:
         values.append(_SPACED % plain)
     rest = rb"(?![\w-])" if keyword in _SHORT_NAMES else _REST
-    return re.compile(keyword + rest + b"(?=" + b"|".join(values) + b")")
+    return keyword + rest + b"(?=" + b"|".join(values) + b")"
 
 
 def _parts(ends: bytes, keyword: bytes) -> Mapping[bytes, bytes]:
