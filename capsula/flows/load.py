@@ -202,7 +202,11 @@ def _document(text: str) -> Result[dict[str, object], str]:
             case _:  # a number with more digits than Python reads
                 return str(error)
 
-    return safe(exceptions=(ValueError, RecursionError))(loads)(text).alt(reason)
+    # Compiled, it leaves the exception that is being handled behind in the generator it is called from: one of its own.
+    read: Result[dict[str, object], Exception] = safe(exceptions=(ValueError, RecursionError))(
+        lambda: next(loads(it) for it in (text,))
+    )()
+    return read.alt(reason)
 
 
 def _reason(error: Exception) -> str:

@@ -290,3 +290,23 @@ def test_a_coroutine_that_is_closed_elsewhere_is_closed_in_silence(root: Path) -
 def _forever() -> Generator[None, None, None]:
     while True:
         yield
+
+
+def test_an_exception_that_was_handled_around_one_step_is_none_of_the_next(root: Path) -> None:
+    @capsula.monitor(root)
+    def steps() -> Generator[BaseException | None, None, None]:
+        yield sys.exception()
+        yield sys.exception()
+
+    def caller() -> Generator[object, None, None]:
+        yield next(decorated)
+        yield sys.exception()
+
+    decorated, error = steps(), KeyError()
+    around = caller()
+    try:
+        raise error
+    except KeyError:
+        first = next(around)
+
+    assert [first, next(around), next(decorated)] == [error, None, None]
