@@ -225,7 +225,9 @@ def _members(it: _Packed, kind: str) -> Unpacked:
         it.bounds.members -= 1
         if isinstance(member, Fault):
             yield _unsearched(it.name, member.message)
-        elif member:
+        elif isinstance(member, int):
+            it.bounds.bytes -= member
+        else:
             source = _Source(member.read)
             name = f"{it.name}!{member.name}"
             yield from _unpacked(within._replace(stream=io.BufferedReader(source), name=name, inner=member.name))
@@ -235,7 +237,7 @@ def _members(it: _Packed, kind: str) -> Unpacked:
             return
 
 
-def _in_zip(it: _Packed) -> Iterator[Member | Fault | None]:
+def _in_zip(it: _Packed) -> Iterator[Member | Fault]:
     opening = _seekable(it).bind(opened)
     if isinstance(opening, Failure):
         yield opening.failure()

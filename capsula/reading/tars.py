@@ -14,6 +14,9 @@ LONG_NAME, LONG_LINK = b"L", b"K"
 """Kinds of members that hold what is too long for the header of the next one."""
 
 _MOST_HEADER = 1024 * 1024
+_MOST_LINES = 1000
+"""Lines that are read of an extended header."""
+_LONGEST_NUMBER = 20
 _STEP = 64 * 1024
 _WITHOUT_CONTENT = b"123456"
 """Kinds of members: links, devices, directories and pipes."""
@@ -29,8 +32,8 @@ class Member(NamedTuple):
     """Reads what is left of its content; of a sparse file what is stored."""
 
 
-def members(stream: BinaryIO) -> Iterator[Member | Fault | None]:
-    """Yield each member, and None for a header without one; a fault, of kind ``malformed``, is the last."""
+def members(stream: BinaryIO) -> Iterator[Member | Fault | int]:
+    """Yield each member, and the bytes of each header without one; a fault, of kind ``malformed``, is the last."""
     long_name: bytes | None = None
     size_told: int | None = None
     while (header := stream.read(BLOCK)) and header != bytes(BLOCK):
@@ -50,10 +53,10 @@ def members(stream: BinaryIO) -> Iterator[Member | Fault | None]:
                 told = _told(content)
                 long_name = told.get(b"path", long_name)
                 size_told = _decimal(told.get(b"size"))
-            yield None
+            yield size
             continue
         if kind == _SPARSE and header[482]:
-            _pass_sparse(stream)
+            yield _passed_sparse(stream)
         size = 0 if kind in _WITHOUT_CONTENT else size if size_told is None else size_told
         content_of = _Content(stream, size)
         yield Member((long_name or _name(header)).decode("utf-8", "surrogateescape"), content_of.read)
@@ -83,11 +86,10 @@ class _Content:
         return not self._left and len(self._stream.read(self._padding)) == self._padding
 
 
-def _pass_sparse(stream: BinaryIO) -> None:
-    """Pass over the headers that tell where the parts of a sparse file are."""
-    for _ in range(_MOST_HEADER // BLOCK):
-        if not stream.read(BLOCK)[504:505].strip(b"\0"):
-            return
+def _passed_sparse(stream: BinaryIO) -> int:
+    """Pass over the headers that tell where the parts of a sparse file are, and return how many bytes they were."""
+    most = _MOST_HEADER // BLOCK
+    return BLOCK * next((number for number in range(1, most + 1) if not stream.read(BLOCK)[504:505].strip(b"\0")), most)
 
 
 def _name(header: bytes) -> bytes:
@@ -110,13 +112,17 @@ def _number(field: bytes) -> int | None:
 def _told(content: bytes) -> dict[bytes, bytes]:
     """Return what an extended header tells: lines like ``30 path=a/long/name``, each with its length before it."""
     told: dict[bytes, bytes] = {}
-    while content:
-        length = _decimal(content[: content.find(b" ")]) or 0
-        key, _, value = content[:length].partition(b" ")[2].partition(b"=")
+    start = 0
+    for _ in range(_MOST_LINES):
+        digits = content[start : start + _LONGEST_NUMBER].partition(b" ")[0]
+        end = start + (_decimal(digits) or 0)
+        if end == start:
+            break
+        key, _, value = content[start + len(digits) + 1 : end].partition(b"=")
         told[key] = value.rstrip(b"\n")
-        content = content[length:] if length else b""
+        start = end
     return told
 
 
 def _decimal(digits: bytes | None) -> int | None:
-    return int(digits) if digits and len(digits) <= 20 and not digits.strip(b"0123456789") else None
+    return int(digits) if digits and len(digits) <= _LONGEST_NUMBER and not digits.strip(b"0123456789") else None

@@ -171,3 +171,19 @@ def test_what_would_take_too_much_memory_is_told() -> None:
     packed[end : end + 4] = zlib.crc32(packed[12:end]).to_bytes(4, "little")
 
     assert held(bytes(packed), "x.xz") == ({"x.xz": b""}, [("x.xz", "cannot be unpacked")])
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_SPARSE])
+def test_headers_are_read_within_the_bounds_of_all_that_is_unpacked(kind: bytes) -> None:
+    header = tarfile.TarInfo("x")
+    header.type, header.size = kind, 0 if kind == tarfile.GNUTYPE_SPARSE else 1 << 20
+    parts = (bytes(504) + b"\1" + bytes(7)) * 2047 + bytes(512)
+    more = parts if kind == tarfile.GNUTYPE_SPARSE else b"2 " * (1 << 19)
+    block = bytearray(header.tobuf(tarfile.GNU_FORMAT))
+    block[482] = 1
+    block[148:156] = b"%06o\0 " % (sum(block[:148]) + 256 + sum(block[156:]))
+    packed = gzip.compress((bytes(block) + more) * 4)
+
+    _, faults = held(packed, "x", 2_000_000)
+
+    assert [message.partition(":")[0] for _, message in faults] == ["holds more than 2000000 bytes or 100000 files"]
