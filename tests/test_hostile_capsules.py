@@ -136,6 +136,21 @@ def test_a_pack_that_is_none_is_left_out(odd: Callable[[Path], None], tmp_path: 
         assert list(repository) == []
 
 
+def test_a_pack_as_large_as_it_says_is_not_held_in_memory(root: Path) -> None:
+    received = root / "vault/received"
+    context = json.loads((received / "context.json").read_text())
+    (tree,) = context["source"].values()
+    tree["objects"]["size"] = 1 << 40
+    pack = received / tree["objects"]["file"]
+    pack.unlink()
+    is_a_hole_of_a_terabyte(pack)
+    (received / "context.json").write_text(json.dumps(context))
+
+    ((_, status, _, told),) = said(root, ("checkout", "received", "../again"))
+
+    assert (status, "the pack is larger than any that is made" in told) == (5, True)
+
+
 def test_a_pack_elsewhere_is_not_read_because_a_link_leads_to_it(tmp_path: Path) -> None:
     captured(config(repository(tmp_path / "top", {"a": b"a\n"})), tmp_path / "capsule")
     pack = tmp_path / "capsule/.capsula/source/top.pack"

@@ -27,7 +27,7 @@ from capsula.effects.files import removed
 from capsula.effects.patch import patched
 from capsula.effects.patch import read as read_patch
 from capsula.reading.content import content
-from capsula.reading.pack import MOST_INFLATED, Leaf, MalformedError, blob, leaves, pack_index, tree_of
+from capsula.reading.pack import LARGEST_PACK, MOST_INFLATED, Leaf, MalformedError, blob, leaves, pack_index, tree_of
 from capsula.reading.repository import GITLINK, TROUBLE, opened
 from capsula.reading.tars import BLOCK
 from capsula.reading.walk import below
@@ -227,6 +227,8 @@ class _Restoration:
         if tree.head is None:
             return pygit2.Repository(os.fspath(top))
         if tree.objects is not None:
+            if tree.objects.size >= LARGEST_PACK:  # it would be held in memory before it is judged
+                raise MalformedError("the pack is larger than any that is made")
             with _opened(self._capsule / tree.objects.file, tree.objects.size) as stream:
                 pack = stream.read()
             index, checksum = pack_index(pack)
