@@ -33,6 +33,9 @@ _BLOCK = 512
 
 _SHELL = "/bin/sh"
 
+_SCARCE = {EAGAIN, ENOMEM}
+"""What is said where no more processes can be, for their number or their memory."""
+
 
 def run(
     command: Command, stdout_log: Path | None, stderr_log: Path | None, redaction: Redaction | None = None
@@ -155,6 +158,8 @@ def _started(command: Command, streams: Sequence[Stream], signals: Attention) ->
         try:
             pid = _spawned(program, argv, command.environ, entrances, signals)
         except OSError as error:
+            if error.errno in _SCARCE and signals.make_room():
+                return spawned(program, argv)
             if error.errno == ENOEXEC and program != _SHELL and not _is_binary(Path(program)):
                 return spawned(_SHELL, (_SHELL, program, *argv[1:]))
             return Failure(_refusal(error, command.argv[0]))
@@ -196,7 +201,7 @@ def _is_binary(file: Path) -> bool:
 
 def _refusal(error: OSError, argv0: str) -> Fault:
     """Return why a command that is there could not be started."""
-    if error.errno in {EAGAIN, ENOMEM}:
+    if error.errno in _SCARCE:
         return fault_of(error, argv0)
     if error.errno == ENOENT:
         return Fault("not found", f"{argv0}: its interpreter was not found", "look at its first line")

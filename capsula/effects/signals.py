@@ -72,6 +72,9 @@ class Attention(Protocol):
     def is_interrupted(self) -> bool:
         """Return whether we were asked to end, after the command did."""
 
+    def make_room(self) -> bool:
+        """Leave a process of ours to the command, where there are no more; tell whether there was one."""
+
 
 def attention() -> AbstractContextManager[Attention]:
     """Return what this platform and thread allow: only the main thread can pass signals on."""
@@ -136,6 +139,9 @@ class _Unattended:
     def is_interrupted(self) -> bool:
         return False
 
+    def make_room(self) -> bool:
+        return False
+
 
 @contextmanager
 def _unattended() -> Iterator[Attention]:
@@ -171,6 +177,11 @@ class _Held:
 
     def is_interrupted(self) -> bool:
         return bool(signal.sigpending() & ENDING)
+
+    def make_room(self) -> bool:
+        was_there = self.canary.pid is not None
+        self.canary.leave()
+        return was_there
 
     def _follow(self, number: int, pid: int, settle: Callable[[], None]) -> None:
         """Stop as the command did, so that its shell learns of it, unless somebody stopped just that one."""
@@ -229,8 +240,8 @@ def _held() -> Iterator[Attention]:
 class _Canary:
     """A sibling of the command that blocks every signal: what is pending there was sent to the whole group.
 
-    It reads from a pipe that we hold, so that it ends with us, however we end. Where it cannot be, without ``/bin/sh``
-    or ``/proc``, a signal that another process sends to the group reaches the command twice.
+    It reads from a pipe that we hold, so that it ends with us, however we end. Where it cannot be, without ``/bin/sh``,
+    ``/proc`` or room for one more process, a signal that another process sends to the group reaches the command twice.
     """
 
     def __init__(self) -> None:
@@ -296,6 +307,9 @@ class _Handled:
 
     def is_interrupted(self) -> bool:
         return self.is_late
+
+    def make_room(self) -> bool:
+        return False
 
     def hear(self, number: int, _: FrameType | None) -> None:
         if self.pid is None or not self._pass_on(number, self.pid):

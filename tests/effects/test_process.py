@@ -293,20 +293,32 @@ def test_a_log_is_hashed_where_no_third_thread_can_be_started(wrapper: Wrapper) 
     assert narrow.outcome["sums"][0] == [1_000_000, sha256(bytes(1_000_000)).hexdigest()]
 
 
+IGNORING = "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"
+
+
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs: strace")
+@pytest.mark.parametrize("before", ["", IGNORING])
 @pytest.mark.parametrize("error", ["EAGAIN", "ENOMEM"])
-@pytest.mark.parametrize("before", ["", "import signal; signal.signal(signal.SIGCHLD, signal.SIG_IGN)"])
-def test_where_no_process_can_be_started_the_command_was_not_run(wrapper: Wrapper, error: str, before: str) -> None:
+@pytest.mark.parametrize(
+    ("when", "ending"), [("1+", (125, b"", [["failed"]])), ("2", (3, b"ran\n", []))], ids=["none", "one"]
+)
+def test_a_command_is_run_as_long_as_there_can_be_one_process(
+    wrapper: Wrapper, before: str, error: str, when: str, ending: tuple[int, bytes, list[list[str]]]
+) -> None:
     alone = Wrapper(wrapper.directory, before, stdout_log="None", stderr_log="None")
     calls = "/^(clone3?|v?fork)$"
-    failing = ("strace", "-qq", "-o", os.devnull, "-e", f"trace={calls}", "-e", f"inject={calls}:error={error}")
+    failing = ("-e", f"trace={calls}", "-e", f"inject={calls}:error={error}:when={when}")
 
-    ended = subprocess.run([*failing, *alone.argv("sh", "-c", "echo ran")], capture_output=True, check=False)
+    ended = subprocess.run(
+        ["strace", "-qq", "-o", os.devnull, *failing, *alone.argv("sh", "-c", "echo ran; exit 3")],
+        capture_output=True,
+        check=False,
+    )
 
     if b"ptrace" in ended.stderr.lower():
         pytest.skip("needs: strace")
-    assert (ended.returncode, ended.stdout, ended.stderr) == (125, b"", b"")
-    assert (alone.ending, alone.faults) == ((125, None), [["failed"]])
+    assert (ended.returncode, ended.stdout, alone.faults) == ending
+    assert (alone.ending, ended.stderr) == ((ended.returncode, None), b"")
 
 
 def test_a_run_outside_the_main_thread_is_a_run(wrapper: Wrapper) -> None:
