@@ -415,8 +415,8 @@ def _shaped(
         if keyword in there:
             searched = lower if keyword in _IN_ANY_CASE else text
             first = searched.find(keyword)  # a third of what it takes to search for a pattern
-            if first >= 0:
-                yield from (match.span(match.lastindex or 0) for match in _compiled(pattern).finditer(searched, first))
+            for match in _compiled(pattern).finditer(searched, first) if first >= 0 else ():
+                yield match.span(match.lastindex or 0)
 
 
 def _named(text: bytes, lower: bytes, there: Collection[bytes], wish: DiscretionSettings) -> Iterator[tuple[int, int]]:
