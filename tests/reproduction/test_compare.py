@@ -217,6 +217,13 @@ DIFFERENCE = [
     ("a.npy", array("|b1", "(1,)", b"\0"), array("|b1", "(1,)", b"\1"), "values of dtype |b1 differ, and are compared"),
     ("a.npy", doubles(1.0), doubles(1.0)[:-1], "the array holds 7 bytes instead of 8"),
     ("a.npy", doubles(1.0), b"\x93NUMPY\x02\x00\xff\xff\xff\xff{", "the head of the array is malformed"),
+    (
+        "a.npy",
+        doubles(1.0),
+        array("<f8", f"(1, {'9' * 4000})", bytes(8)),
+        "the head of the array is malformed",
+    ),
+    ("a.npy", doubles(1.0), array("<f8", f"({'9, ' * 3000})", bytes(8)), "the head of the array is malformed"),
     ("a.npy", doubles(1.0), b"", "is no array of numpy"),
     ("a.npz", zipped(2020, ("a.npy", b"")), zipped(2020, ("b.npy", b"")), "without a.npy and with b.npy besides"),
     ("a.npz", zipped(2020, ("a.npy", doubles(1))), zipped(2020, ("a.npy", doubles(2))), "a.npy: 1 number differs, 1"),

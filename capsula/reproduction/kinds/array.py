@@ -4,6 +4,7 @@ import re
 import struct
 from ast import literal_eval
 from math import prod
+from sys import maxsize
 from typing import BinaryIO, NamedTuple
 
 from returns.result import Failure, Result, Success
@@ -15,6 +16,8 @@ from capsula.reproduction.tally import Tally
 
 _MAGIC = b"\x93NUMPY"
 _LONGEST_HEADER = 10_000
+_MOST_DIMENSIONS = 64
+"""As many as numpy has."""
 _CODES = {
     "i1": "b", "i2": "h", "i4": "i", "i8": "q",
     "u1": "B", "u2": "H", "u4": "I", "u8": "Q",
@@ -71,7 +74,7 @@ def _parsed(header: bytes) -> Result[_Head, Fault]:
         return Failure(Fault("malformed", "the head of the array is malformed"))
     match told:
         case {"descr": descr, "fortran_order": bool() as order, "shape": tuple() as shape}:
-            if all(type(length) is int and length >= 0 for length in shape):
+            if len(shape) <= _MOST_DIMENSIONS and all(type(it) is int and 0 <= it <= maxsize for it in shape):
                 return Success(_Head(descr if isinstance(descr, str) else repr(descr), order, shape))
     return Failure(Fault("malformed", "the head of the array is malformed"))
 
