@@ -49,10 +49,12 @@ def _beneath(cover: bytes, text: bytes, wish: DiscretionSettings | None) -> tupl
 
     A terminal shows it in colours, of which name, sign and value often have three; or it is UTF-16.
     """
+    found = _found(_compiled(cover).sub(b"", text), wish)
+    if not found:
+        return ()
     covers = [match.span() for match in _compiled(cover).finditer(text)]
     taken = [0, *accumulate(end - start for start, end in covers)]
     places = [start - before for (start, _), before in zip(covers, taken, strict=False)]
-    found = _found(_compiled(cover).sub(b"", text), wish)
 
     def placed(position: int) -> int:
         return position + taken[bisect_right(places, position)]
@@ -321,7 +323,7 @@ _TOKENS: Mapping[str, tuple[tuple[bytes, bytes], ...]] = {
         ),
     ),
     "url-password": (
-        (b"jdbc:oracle:", rb"jdbc:oracle:\w{3,6}:[^\s/@\"'\0]{1,128}/(?![$*{<])([^\s@\"'\0]{1,256})@"),
+        (b"jdbc:oracle:", rb"jdbc:oracle:\w{3,6}:[^\s/@\"'\0]{1,128}+/(?![$*{<])([^\s@\"'\0]{1,256}+)@"),
         (
             b"://",
             (
@@ -367,6 +369,7 @@ _FEWEST_CHARACTERS = 3
 _FEWEST_MIXED = 16
 _NUMBER = rb"[\d.,_]+(?:e-?\d+)?"
 _LONGEST_PLAIN = 64
+_LONGEST_QUOTED = 512
 _ANY_NAME = b"|".join(name for name in _NAMES if name != b"pass")
 _WITH_WORDS = frozenset({b"token", b"pass"})
 """Names that have a word behind them more often than a secret."""
@@ -488,7 +491,7 @@ _REST = rb"(?:[_-]?(?:access|key|secret|token|value|base|\d{1,3})){0,8}+(?![\w-]
 
 def _behind(keyword: bytes, *, is_option: bool) -> bytes:
     """Return what a keyword, the rest of its name and a value that could be a secret look like, in small letters."""
-    plain, quoted = (_parts(ends, keyword) for ends in (_ENDS, _ENDS_OF_QUOTED))
+    plain, quoted = _parts(_ENDS, _LONGEST_PLAIN, keyword), _parts(_ENDS_OF_QUOTED, _LONGEST_QUOTED, keyword)
     values = [_TIGHT % plain, _QUOTED % quoted, _LOOSE % plain, _ENCLOSED % plain]
     if keyword in _PASSWORDS:
         values.append(_SAID % quoted)
@@ -498,9 +501,9 @@ def _behind(keyword: bytes, *, is_option: bool) -> bytes:
     return keyword + rest + b"(?=" + b"|".join(values) + b")"
 
 
-def _parts(ends: bytes, keyword: bytes) -> Mapping[bytes, bytes]:
+def _parts(ends: bytes, longest: int, keyword: bytes) -> Mapping[bytes, bytes]:
     """Return the parts of the patterns of values that any of some bytes ends; names in one speak of a secret."""
-    parts = {b"it": b"[^%b]" % ends, b"digit": rb"(?=[^%b\d]{0,511}+\d)" % ends}
+    parts = {b"it": b"[^%b]" % ends, b"digit": rb"(?=[^%b\d]{0,%d}+\d)" % (ends, longest - 1)}
     untold = _UNTOLD if keyword in _PASSWORDS else _UNTOLD + rb"|%b(?!%%(it)b)" % _NUMBER
     return {
         **parts,
