@@ -118,21 +118,20 @@ _REMOVED = " (deleted)"
 
 def _environ() -> Mapping[str, str]:
     held: Mapping[bytes, bytes] | None = getattr(os.environ, "_data", None)
-    return _given() if held is None else _decoded(dict(held))
+    return _given(dict(os.environ)) if held is None else _decoded(dict(held))
 
 
 @latest
-def _decoded(_held: Mapping[bytes, bytes]) -> Mapping[str, str]:
-    """Return what ``os.environ`` holds now; it has to decode all of it each time."""
-    return _given()
+def _decoded(held: Mapping[bytes, bytes]) -> Mapping[str, str]:
+    """Return what ``os.environ`` holds, which other threads may change while it decodes all of it."""
+    return _given({os.fsdecode(name): os.fsdecode(value) for name, value in held.items()})
 
 
-def _given() -> Mapping[str, str]:
+def _given(environ: dict[str, str]) -> Mapping[str, str]:
     """Return the environment that the process was given: in a C locale Python itself adds LC_CTYPE to it.
 
     A variable without a name is left out: Python starts no program with one.
     """
-    environ = dict(os.environ)
     environ.pop("", None)
     if environ.get("LC_CTYPE") in _COERCED and not _was_given("LC_CTYPE"):
         del environ["LC_CTYPE"]
