@@ -51,16 +51,19 @@ class Interruptible:
                 self._raised = None
 
     def _called(self, handler: Handler, number: int, frame: FrameType | None) -> object:
-        if self._is_over or self._is_calling:  # what it raises in another handler is met by that
+        is_ours = frame is not None and frame.f_globals is globals()
+        if self._is_over or (self._is_calling and not is_ours):  # what it raises in another handler is met by that
             return handler(number, frame)
         is_first, self._is_calling = self._raised is None, True
         try:
             return handler(number, frame)
+        except _Interruption:  # of a signal in between, which has told
+            raise
         except BaseException as error:
             self._raised = error.with_traceback(error.__traceback__ and error.__traceback__.tb_next)
         finally:
             self._is_calling = False
-        if is_first and not (frame and frame.f_globals is globals()):  # who leaves already shall not be stopped
+        if is_first and not is_ours:  # who leaves already shall not be stopped
             raise _Interruption
         return None
 
