@@ -197,7 +197,7 @@ def _values(stream: BinaryIO) -> Iterator[object]:
 def _time_spent(pid: int) -> int | None:
     """Return the ticks of the clock in which a process computed; none where that is not told."""
     try:
-        status = Path(f"/proc/{pid}/stat").read_text()
+        status = Path(f"/proc/{pid}/stat").read_text("utf-8", "replace")
     except OSError:
         return None
     return sum(map(int, status.rpartition(")")[2].split()[11:13]))  # the command's name, in parentheses, comes first
