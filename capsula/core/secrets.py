@@ -426,8 +426,11 @@ def _named(text: bytes, lower: bytes, there: Collection[bytes], wish: Discretion
     """Yield the literal values behind secret names: ``NAME=value``, ``--name value``, ``"name": "value"``."""
     is_option = b"--" in text or _SETTING in text
     for keyword in (name for name in _NAMES if name in there):
+        first = _compiled(_name(keyword) + _SIGN).search(lower)  # what a value looks like takes long to compile
+        if first is None:
+            continue
         reached = 0
-        for match in _compiled(_behind(keyword, is_option=is_option)).finditer(lower):
+        for match in _compiled(_behind(keyword, is_option=is_option)).finditer(lower, first.start()):
             kind = match.lastgroup or ""
             if match.start() < reached or len(set(match[kind])) < _FEWEST_CHARACTERS:
                 continue
@@ -497,8 +500,11 @@ def _behind(keyword: bytes, *, is_option: bool) -> bytes:
         values.append(_SAID % quoted)
     if is_option:
         values.append(_SPACED % plain)
-    rest = rb"(?![\w-])" if keyword in _SHORT_NAMES else _REST
-    return keyword + rest + b"(?=" + b"|".join(values) + b")"
+    return _name(keyword) + b"(?=" + b"|".join(values) + b")"
+
+
+def _name(keyword: bytes) -> bytes:
+    return keyword + (rb"(?![\w-])" if keyword in _SHORT_NAMES else _REST)
 
 
 def _parts(ends: bytes, longest: int, keyword: bytes) -> Mapping[bytes, bytes]:
@@ -519,6 +525,8 @@ _UNTOLD = (
     rb"|(?:none|null|true|false|undefined|redacted|your|example|xxx)"
     rb"|(?:" + _ANY_NAME + rb")\d*+(?!%(it)b)"
 )
+_SIGN = rb"[ \t\"'\\<=>:]"
+"""What each of the patterns of values begins with."""
 _TIGHT = rb"=%(told)b(?:(?P<sure>%(digit)b%(undotted)b%(it)b{4,64}+)|(?P<tight>%(unnamed)b%(it)b{4,64}+))(?![(\[{<])"
 _QUOTED = (
     rb"(?:\\?[\"']\]?)?[ \t]{0,4}(?:=>|:=|<-|value=|[:=])[ \t]{0,4}[bruf]?(?P<quote>\\?[\"'])%(told)b"
