@@ -77,7 +77,7 @@ def outcome():
             while True: call()
         except BaseException as error:
             first = repr(error)
-            while len(heard) < 2: pass  # unless it came while the first was on its way
+            if len(heard) < 2: signal.pause()  # the second did not come while the first was on its way
             return first
     except OSError as error:
         return repr(error)
