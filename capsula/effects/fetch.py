@@ -1,5 +1,6 @@
 """Fetching a commit from a remote, by a git that runs nothing and speaks only to whom it should."""
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from subprocess import DEVNULL, PIPE, Popen, TimeoutExpired
@@ -60,7 +61,7 @@ def _fetch(commit: str, url: str, into: Path, environ: Mapping[str, str], time_l
             stdin=DEVNULL,
             stdout=DEVNULL,
             stderr=PIPE,
-            start_new_session=True,  # what git starts outlives it, if it waits for a remote that says nothing
+            start_new_session=not _is_attended(),  # else what waits for a remote that says nothing outlives git
         )
     except OSError as error:
         return str(error)
@@ -71,6 +72,16 @@ def _fetch(commit: str, url: str, into: Path, environ: Mapping[str, str], time_l
             return f"git was not done within {time_limit:g} s"
         finally:
             if process.returncode is None:
+                process.kill()
                 end(process)
     lines = errors.decode(errors="replace").strip().splitlines() or [f"git ended with status {process.returncode}"]
     return lines[-1] if process.returncode else None
+
+
+def _is_attended() -> bool:
+    """Tell whether somebody sits at a terminal: ssh may ask there for a passphrase, and who waits can interrupt it."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True

@@ -4,6 +4,7 @@ import os
 import re
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pygit2
@@ -12,6 +13,7 @@ from returns.result import Failure, Success
 
 from capsula.effects.fetch import fetched, fetching
 from capsula.effects.process import fed
+from tests.effects.wrapping import Terminal
 from tests.repositories import commit, git, head, repository, write
 from tests.running import PATIENCE
 from tests.sources import ISOLATED
@@ -150,24 +152,49 @@ def test_the_users_own_ssh_is_asked(remote: Path, into: Path, tmp_path: Path) ->
     assert head(remote) in pygit2.Repository(into)
 
 
+def test_ssh_may_ask_a_person_for_what_it_needs(remote: Path, into: Path, tmp_path: Path) -> None:
+    asks = "echo passphrase? >/dev/tty; read -r answer </dev/tty"
+    ssh = program(tmp_path / "bin/ssh", asks, f'[ "$answer" = open ] && exec git-upload-pack {remote}')
+    script = f"""
+from pathlib import Path
+from capsula.effects.fetch import fetched
+print(fetched("{head(remote)}", ["ssh://host/x"], Path("{into}"), {first_on_the_path(ssh)}))
+"""
+
+    terminal = Terminal.of([sys.executable, "-c", script])
+    terminal.shown_until(b"passphrase?")
+    terminal.type(b"open\n")
+    terminal.shown_until(b"<Success: ssh://host/x>")
+
+    assert terminal.ended() == 0
+
+
 def test_nobody_is_refused_who_speaks_https(into: Path) -> None:
     answer = fetched(UNKNOWN, ["https://127.0.0.1:1/x"], into, ISOLATED)
 
     assert "not allowed" not in answer.failure().message
 
 
-def test_a_remote_that_says_nothing_is_given_up_and_nobody_is_left_who_waits_for_it(into: Path) -> None:
+def test_where_nobody_sits_a_remote_that_says_nothing_is_given_up_and_no_one_left_who_waits_for_it(into: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"https://127.0.0.1:{silent.getsockname()[1]}/x"
 
-        answer = fetched(UNKNOWN, [url], into, ISOLATED, time_limit=0.5)
+        script = f"""
+from pathlib import Path
+from capsula.effects.fetch import fetched
+print(fetched("{UNKNOWN}", ["{url}"], Path("{into}"), {ISOLATED}, time_limit=0.5).failure().message)
+"""
+
+        answer = subprocess.run(
+            [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, start_new_session=True, check=True
+        )
 
         silent.settimeout(PATIENCE)
         connection, _ = silent.accept()
         with connection:
             connection.settimeout(PATIENCE)
             said = b"".join(iter(lambda: connection.recv(4096), b""))  # ends with whoever holds the other end
-    assert answer.failure().message.endswith(f"{url}: git was not done within 0.5 s")
+    assert answer.stdout.endswith(f"{url}: git was not done within 0.5 s\n")
     assert said[:1] == b"\x16"
 
 
