@@ -1,6 +1,6 @@
 """Beside: what only looks is done by a child of ours, while we do something else.
 
-Where there is one processor only it takes a little longer so, but never for ever, whatever it looks at.
+Where there is one processor only that takes a little longer, but never for ever, whatever it looks at.
 """
 
 import os
@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from threading import active_count
+from time import monotonic
 from typing import BinaryIO, NoReturn, TypeAlias
 
 Serve: TypeAlias = Callable[[Iterator[object]], Iterator[tuple[Hashable, object]]]
@@ -18,6 +19,9 @@ Serve: TypeAlias = Callable[[Iterator[object]], Iterator[tuple[Hashable, object]
 
 PATIENCE = 15.0
 """Seconds in which an assistant that is not blocked needs the processor for at least a moment."""
+
+LIMIT = 600.0
+"""Seconds after which an assistant that still computes is given up, too."""
 
 _LENGTH = 8
 """Bytes in which the length of an answer is told."""
@@ -29,12 +33,14 @@ class Assistant:
     What is told, asked and answered is any value that ``pickle`` knows. It may be gone at any time.
     """
 
-    def __init__(self, pid: int, questions: int, answers: int, tie: int, patience: float) -> None:
+    def __init__(self, pid: int, pipes: tuple[int, int, int], patience: float, limit: float) -> None:
+        questions, answers, tie = pipes
         self._pid = pid
         self._questions = open(questions, "wb")  # noqa: SIM115  # closed by `dismiss`
         self._answers = open(answers, "rb", buffering=0)  # noqa: SIM115
         self._tie = open(tie, "wb", buffering=0)  # noqa: SIM115
         self._patience = patience
+        self._deadline = monotonic() + limit
         self._is_blocked = False
         self._asked: set[Hashable] = set()
         self._known: dict[Hashable, object] = {}
@@ -59,7 +65,7 @@ class Assistant:
         """Wait for the answer to a question; None if it has none, or is gone or dismissed.
 
         Raises:
-            TimeoutError: it waits itself, for what does not come; it was ended.
+            TimeoutError: it waits itself, for what does not come, or computes for too long; it was ended.
         """
         import pickle
 
@@ -104,20 +110,20 @@ class Assistant:
         return bytes(content)
 
     def _wait(self) -> None:
-        """Wait for something to read, as long as the child does something."""
+        """Wait for something to read, as long as the child does something, and is not late."""
         poll = select.poll()
         poll.register(self._answers, select.POLLIN)
         spent: int | None = None
-        while not poll.poll(self._patience * 1000):
+        while not poll.poll(max(min(self._patience, self._deadline - monotonic()), 0) * 1000):
             before, spent = spent, _time_spent(self._pid)
-            if spent is not None and spent == before:
+            if (spent is not None and spent == before) or monotonic() >= self._deadline:
                 self._is_blocked = True
                 os.kill(self._pid, signal.SIGKILL)
                 self.dismiss()
                 raise TimeoutError
 
 
-def assistant(serve: Serve, patience: float = PATIENCE) -> Assistant | None:
+def assistant(serve: Serve, patience: float = PATIENCE, limit: float = LIMIT) -> Assistant | None:
     """Return an assistant, which is to be closed; none where there can be no child."""
     if active_count() > 1:
         return None
@@ -135,7 +141,7 @@ def assistant(serve: Serve, patience: float = PATIENCE) -> Assistant | None:
         _close(*ours)  # or nobody could tell the child that it is not wanted
         _work(serve, *its)
     _close(*its)
-    return Assistant(pid, *ours, patience)
+    return Assistant(pid, ours, patience, limit)
 
 
 def _pipes(count: int) -> list[tuple[int, int]]:

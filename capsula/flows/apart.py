@@ -28,8 +28,9 @@ MOST = 8 << 20
 
 _BLOCKED = Fault(
     "blocked",
-    "reading the repository waited for something that did not come, and was given up",
-    "is there a named pipe where git has a file, as `.gitignore`, or a disk that does not answer?",
+    "reading the repository was given up: it waited for something that did not come, or had no end",
+    "does git status end here? a named pipe where git has a file, a pattern with many stars in `.gitignore`, or a disk "
+    "that does not answer may hold it",
 )
 
 

@@ -68,7 +68,7 @@ def test_an_assistant_answers_or_is_known_to_be_gone(
     assert (done.stdout.splitlines(), done.stderr) == ([*answers, "alone"], "")
 
 
-def test_an_assistant_that_is_blocked_is_given_up_and_one_that_computes_is_not(tmp_path: Path) -> None:
+def test_an_assistant_that_is_blocked_is_given_up_and_one_that_computes_only_when_it_is_late(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     script = """
 import sys
@@ -81,18 +81,21 @@ def serve(told):
             pass
         yield question, open("pipe").read() if question == "blocked" else question
 
-it = assistant(serve, patience=0.2)
-for question in ("short", "long", "blocked", "short", "other"):
-    try:
-        print(it.answer(question))
-    except TimeoutError:
-        print("given up")
-it.close()
+for limits in ({"patience": 0.2}, {"limit": 0.5}):
+    it = assistant(serve, **limits)
+    for question in ("short", "long", "blocked", "short", "other"):
+        try:
+            print(it.answer(question))
+        except TimeoutError:
+            print("given up")
+    it.close()
 """
 
     done = python(script, tmp_path)
 
-    assert (done.stdout.split("\n"), done.stderr) == (["short", "long", "given up", "short", "given up", ""], "")
+    blocked = ["short", "long", "given up", "short", "given up"]
+    late = ["short", "given up", "given up", "short", "given up"]
+    assert (done.stdout.split("\n"), done.stderr) == ([*blocked, *late, ""], "")
 
 
 @pytest.mark.parametrize("work", ["open('pipe')", "while True: pass"])

@@ -152,7 +152,7 @@ with Apart(patience=0.2) as apart:
     done = python(script, root)
 
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
-    assert "reading the repository waited" in done.stdout + done.stderr
+    assert "reading the repository was given up" in done.stdout + done.stderr
 
 
 def test_nothing_of_it_is_left_beside_the_command(tmp_path: Path) -> None:
