@@ -7,8 +7,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from capsula.core.fault import Fault, Json, KeyPath
-from capsula.core.secrets import COMMANDS, Finding, Scan, findings, is_watched
+from capsula.core.secrets import Finding, Scan, findings, is_watched
 from capsula.core.settings import DiscretionSettings
+from capsula.core.shapes import COMMANDS
 from capsula.core.variables import is_secret, names_secret
 
 DIGITS = 16
