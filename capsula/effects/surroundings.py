@@ -80,7 +80,7 @@ _BEGINNING = 256
 def boot_id() -> str | None:
     """Return the id that the machine drew when it was started; none where there is no such thing."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        return Path("/proc/sys/kernel/random/boot_id").read_text("utf-8").strip()
     except OSError:
         return None
 

@@ -27,7 +27,7 @@ def memory(config: Config, name: str, *circumstances: object) -> Memory | None:
     """
     place = cache(config.surroundings.environ)
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii")
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("utf-8")
     except OSError:
         return None
     key = repr((__version__, boot, *circumstances)).encode("utf-8", "backslashreplace")
