@@ -31,10 +31,10 @@ from capsula.reading.content import content
 from capsula.reading.conversion import attribute_files, is_attributes, may_convert
 from capsula.reading.found import Found, embeddable, looked_at
 from capsula.reading.index import Index, indexed
+from capsula.reading.objects import common_directory, whole
 from capsula.reading.pack import Leaf, blob, packed
 from capsula.reading.repository import (
     TROUBLE,
-    common_directory,
     compared,
     holder,
     is_inside,
@@ -44,7 +44,7 @@ from capsula.reading.repository import (
     trouble,
 )
 from capsula.reading.walk import MOST_FILES, below, rest
-from capsula.reading.worktree import WorkTree, head_tree, work_tree
+from capsula.reading.worktree import WorkTree, head_to_index, head_tree, work_tree
 
 FOLDER = ".capsula/source"
 """Where in a capsule the archives stand."""
@@ -152,8 +152,7 @@ def _without_submodules(repository: pygit2.Repository) -> Result[_Seen, Fault]:
 
     def seen(index: bytes) -> _Seen:
         walked, closed = compared(repository, flags)
-        staged = head_tree(repository).diff_to_index(repository.index)
-        return _Seen(index, _paths(staged), _paths(walked) | closed.keys())
+        return _Seen(index, _paths(head_to_index(repository)), _paths(walked) | closed.keys())
 
     read = safe(exceptions=TROUBLE)(seen)
     return sound_index(repository).bind(
@@ -312,7 +311,12 @@ def _base(repository: pygit2.Repository, head: str, found: Found, place: _Place)
 
 
 def _committed(repository: pygit2.Repository, identity: bytes) -> bytes | None:
-    """Return the content of an object; none if it is not to be had."""
+    """Return the content of an object; none if it is not to be had.
+
+    Raises:
+        pygit2.GitError: it is cut short.
+    """
+    whole(repository, (identity.hex(),))
     try:
         return bytes(repository.odb.read(pygit2.Oid(identity))[1])
     except TROUBLE:

@@ -11,8 +11,9 @@ import pygit2
 from returns.result import Result
 
 from capsula.core.foreign import safe
+from capsula.reading.objects import common_directory
 from capsula.reading.pack import LARGEST_PACK, MalformedError, pack_index
-from capsula.reading.repository import TROUBLE, common_directory
+from capsula.reading.repository import TROUBLE
 
 _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 

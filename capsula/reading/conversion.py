@@ -9,7 +9,7 @@ import pygit2
 from returns.result import Failure, Result, Success
 
 from capsula.core.foreign import safe
-from capsula.reading.repository import common_directory
+from capsula.reading.objects import common_directory
 
 _OFF = {"false", "no", "off", "0"}
 _CONVERTED = "the patches hold bytes as git keeps them, which may be other than those of the work tree"

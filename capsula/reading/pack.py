@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pygit2
 from pygit2.enums import ObjectType
 
+from capsula.reading.objects import whole
 from capsula.reading.repository import GITLINK
 
 TREE = 0o040000
@@ -88,7 +89,7 @@ def packed(repository: pygit2.Repository, commit: str, is_left_out: Callable[[Le
     digest.update(header)
     yield header
     for identity in ids:
-        kind, data = repository.odb.read(pygit2.Oid(identity))
+        kind, data = _read(repository, identity)
         member = _member_header(int(kind), len(data)) + zlib.compress(data, _LEVEL)
         digest.update(member)
         yield member
@@ -128,10 +129,15 @@ def pack_index(pack: bytes | memoryview) -> tuple[bytes, bytes]:
 
 
 def _data(repository: pygit2.Repository, identity: bytes, wanted: ObjectType) -> bytes:
-    kind, data = repository.odb.read(pygit2.Oid(identity))
+    kind, data = _read(repository, identity)
     if kind != wanted:
         raise MalformedError(f"the object {identity.hex()} is no {wanted.name.lower()}")
     return bytes(data)
+
+
+def _read(repository: pygit2.Repository, identity: bytes) -> tuple[int, bytes]:
+    whole(repository, (identity.hex(),))
+    return repository.odb.read(pygit2.Oid(identity))
 
 
 def _entries(tree: bytes) -> list[tuple[bytes, int, bytes]]:

@@ -14,6 +14,7 @@ from returns.result import Failure, Result, Success
 from capsula.core.fault import Fault, fault_of
 from capsula.core.foreign import safe
 from capsula.reading.content import tried
+from capsula.reading.objects import whole
 
 TROUBLE = (pygit2.GitError, KeyError, ValueError, OSError)
 """What libgit2 and its binding raise for a repository that cannot be read."""
@@ -33,7 +34,8 @@ def holder(path: Path) -> Result[pygit2.Repository, Fault]:
     start = path if path.is_dir() else path.parent
     # Not by pygit2.discover_repository: where it finds none, it takes a reference to None from Python 3.11, which ends
     # the process once there is none left.
-    return _opened(start, RepositoryOpenFlag(0)).alt(lambda error: _unheld(error, path)).bind(_at_home)
+    found = _opened(start, RepositoryOpenFlag(0)).alt(lambda error: _unheld(error, path))
+    return found.bind(_at_home).bind(_with_a_whole_tip)
 
 
 def opened(path: Path) -> Result[pygit2.Repository, Fault]:
@@ -41,7 +43,8 @@ def opened(path: Path) -> Result[pygit2.Repository, Fault]:
 
     Faults: ``not trusted`` (owned by another user), ``core.worktree leads elsewhere``, ``unreadable``.
     """
-    return _opened(path, RepositoryOpenFlag.NO_SEARCH).alt(lambda error: trouble(error, path)).bind(_at_home)
+    found = _opened(path, RepositoryOpenFlag.NO_SEARCH).alt(lambda error: trouble(error, path))
+    return found.bind(_at_home).bind(_with_a_whole_tip)
 
 
 def is_inside(top: Path, path: bytes) -> bool:
@@ -72,13 +75,6 @@ def is_tracked(path: Path) -> bool:
 def top_directory(repository: pygit2.Repository) -> Path | None:
     """Return the top of the work tree, links resolved; none in a bare repository."""
     return Path(repository.workdir).resolve() if repository.workdir else None
-
-
-def common_directory(repository: pygit2.Repository) -> Path:
-    """Return the directory that git keeps the objects in: of a linked work tree, the one that it is linked to."""
-    directory = Path(repository.path)
-    named = directory / "commondir"
-    return (directory / os.fsdecode(named.read_bytes().strip() if named.is_file() else b"")).resolve()
 
 
 def sound_index(repository: pygit2.Repository) -> Result[bytes, Fault]:
@@ -193,6 +189,19 @@ def _at_home(repository: pygit2.Repository) -> Result[pygit2.Repository, Fault]:
         return Success(repository)
     message = f"{repository.path} says its work tree is {top}, which does not lead back to it"
     return Failure(Fault("core.worktree leads elsewhere", message, "unset core.worktree"))
+
+
+def _with_a_whole_tip(repository: pygit2.Repository) -> Result[pygit2.Repository, Fault]:
+    """Refuse a commit that is cut short, which would be read for ever; what else is wrong with HEAD tells who asks."""
+    try:
+        tip = () if repository.head_is_unborn else (str(repository.head.target),)
+    except TROUBLE:
+        return Success(repository)
+    try:
+        whole(repository, tip)
+    except pygit2.GitError as error:
+        return Failure(trouble(error, Path(repository.path)))
+    return Success(repository)
 
 
 def _is_link(directory: str) -> bool:

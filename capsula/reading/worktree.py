@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from returns.result import Result
 from capsula.core.config import Config
 from capsula.core.fault import Fault
 from capsula.core.foreign import safe
+from capsula.reading.objects import whole, whole_trees
 from capsula.reading.overlooked import overlook
 from capsula.reading.repository import TROUBLE, compared, sound_index, trouble
 
@@ -41,8 +43,20 @@ def work_tree(repository: pygit2.Repository, config: Config) -> Result[WorkTree,
 
 def head_tree(repository: pygit2.Repository) -> pygit2.Tree:
     """Return the tree of the commit that is checked out; the empty one before the first."""
-    tip = repository[_EMPTY_TREE] if repository.head_is_unborn else repository.head
-    return tip.peel(pygit2.Tree)
+    identity = _head_tree_id(repository)
+    whole(repository, (identity,))
+    return repository[identity].peel(pygit2.Tree)
+
+
+def head_to_index(repository: pygit2.Repository) -> pygit2.Diff:
+    """Return the diff from HEAD to the index."""
+    if not repository.head_is_unborn:
+        whole_trees(repository, _head_tree_id(repository))
+    return head_tree(repository).diff_to_index(repository.index, TEXT_AND_BINARY, CONTEXT_LINES, 0)
+
+
+def _head_tree_id(repository: pygit2.Repository) -> str:
+    return _EMPTY_TREE if repository.head_is_unborn else str(repository.head.peel(pygit2.Commit).tree_id)
 
 
 def _walked(repository: pygit2.Repository, vault: Path) -> Result[WorkTree, Fault]:
@@ -54,7 +68,9 @@ def _walked(repository: pygit2.Repository, vault: Path) -> Result[WorkTree, Faul
 
 
 def _compared(repository: pygit2.Repository, index: bytes) -> WorkTree:
-    staged = head_tree(repository).diff_to_index(repository.index, TEXT_AND_BINARY, CONTEXT_LINES, 0)
+    staged = head_to_index(repository)
     flags = TEXT_AND_BINARY | DiffOption.INCLUDE_UNTRACKED | DiffOption.RECURSE_UNTRACKED_DIRS
     unstaged, closed = compared(repository, flags)
+    deltas = chain(staged.deltas, unstaged.deltas)
+    whole(repository, (str(file.id) for delta in deltas for file in (delta.old_file, delta.new_file)))
     return WorkTree(repository, index, staged, unstaged, closed)
