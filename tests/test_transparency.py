@@ -1,10 +1,13 @@
 """A command that is monitored prints, hears and ends as without us."""
 
+import os
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 from returns.result import Success, safe
 
 from tests.running import PLAIN
@@ -65,6 +68,22 @@ def test_what_a_command_can_tell_is_known(tmp_path: Path, case: Case) -> None:
     wrapped = safe(exceptions=(AssertionError,))(seen)(case, CAPSULA, _fresh(tmp_path / "work"), LITTLE_PATIENCE)
 
     assert wrapped != Success(bare)
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs: strace")
+def test_its_end_comes_before_its_stop(tmp_path: Path) -> None:
+    """What it wrote still waits for a reader, who has stopped: the shell waits for us to stop as well."""
+    tracing = ("strace", "-qq", "-DDD", "-o", os.devnull, "-e", "trace=exit_group")
+    if subprocess.run([*tracing, "true"], capture_output=True, check=False).stderr:
+        pytest.skip("needs: strace")
+    (tmp_path / "capsula.toml").write_text(PLAIN)
+    (case,) = (case for case in ALL if case.name == "Ctrl-Z while nobody takes the output")
+    ending = evolve(case, command=(*tracing, "-e", "inject=exit_group:delay_enter=500000", *case.command))
+
+    bare = seen(ending, (), _fresh(tmp_path / "work"))
+    wrapped = seen(ending, CAPSULA, _fresh(tmp_path / "work"))
+
+    assert wrapped == bare
 
 
 def _fresh(directory: Path) -> Path:

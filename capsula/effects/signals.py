@@ -160,6 +160,8 @@ class _Held:
         self.canary = canary
         self.is_to_stop = False
         """Whether the command was asked to stop, and not to go on since."""
+        self.is_stopping = False
+        """Whether it has no choice then, and did not stop yet."""
 
     def wait(self, pid: int, resize: Callable[[], bool], settle: Callable[[], None]) -> End:
         while True:
@@ -170,6 +172,8 @@ class _Held:
             if changed and os.WIFSTOPPED(status):
                 self._follow(os.WSTOPSIG(status), pid, settle)
             elif changed:
+                if self.is_stopping:  # its end came first: what it wrote waits with the rest of its job
+                    signal.raise_signal(signal.SIGTSTP)
                 signal.pthread_sigmask(signal.SIG_UNBLOCK, OF_JOBS - self.mask)  # nobody is left to follow
                 if foreground() == pid:  # it could not give the terminal back, and we would stop when we write there
                     bring_to_foreground(os.getpgrp())
@@ -185,6 +189,7 @@ class _Held:
 
     def _follow(self, number: int, pid: int, settle: Callable[[], None]) -> None:
         """Stop as the command did, so that its shell learns of it, unless somebody stopped just that one."""
+        self.is_stopping = False
         is_to_stop = self.is_to_stop or signal.SIGTSTP in signal.sigpending()
         had_terminal = _leads_a_group(pid) and foreground() == pid
         if number == signal.SIGTSTP or is_to_stop or had_terminal:
@@ -199,6 +204,7 @@ class _Held:
     def _pass_on(self, told: signal.struct_siginfo, pid: int, resize: Callable[[], bool]) -> None:
         if told.si_signo in OF_JOBS:
             self.is_to_stop = told.si_signo == signal.SIGTSTP
+            self.is_stopping = self.is_to_stop and told.si_pid != pid and _stops(pid)
         if told.si_signo == signal.SIGWINCH and resize():
             time.sleep(REDRAWN)
             os.kill(0, signal.SIGWINCH)  # whoever of the group was quicker than us saw the old size
@@ -344,6 +350,14 @@ def _signals(field: str, pid: int) -> int:
 
 def _has(signals: int, number: int) -> bool:
     return bool(signals >> (number - 1) & 1)
+
+
+def _stops(pid: int) -> bool:
+    """Return whether a process does not block, ignore or handle being asked to stop; not, where nobody tells."""
+    try:
+        return not any(_has(_signals(field, pid), signal.SIGTSTP) for field in ("SigBlk", "SigIgn", "SigCgt"))
+    except OSError:
+        return False
 
 
 def _leads_a_group(pid: int) -> bool:
