@@ -49,12 +49,26 @@ def test_what_a_command_is_given_and_prints_is_kept_without_secrets(tmp_path: Pa
     assert {it["rule"] for it in listed if it["path"] == ["stdout"]} == {*CANARIES}
 
 
+def test_what_a_command_repeats_of_its_environment_and_arguments_is_kept_without_secrets(tmp_path: Path) -> None:
+    variables = '[capture]\nenvironment-variables = ["MY_TOKEN"]\n'
+    (tmp_path / "capsula.toml").write_text(PLAIN.replace("[capture]\n", variables))
+    script = 'echo "of $MY_TOKEN, and on"; echo "and $2" >&2; exit 3'
+
+    ended = capsula("monitor", "sh", "-c", script, "sh", "--password", "canary-2", cwd=tmp_path, MY_TOKEN="canary-1")
+
+    marked = document(only_capsule(tmp_path), "context.json")["environment_variables"]["MY_TOKEN"]
+    assert (ended.returncode, ended.stdout, ended.stderr[:13]) == (3, "of canary-1, and on\n", "and canary-2\n")
+    assert (only_capsule(tmp_path) / "stdout.log").read_text() == f"of {marked}, and on\n"
+    assert b"canary-" not in held(tmp_path)
+
+
 def test_what_a_function_is_called_with_returns_and_raises_is_kept_without_secrets(tmp_path: Path) -> None:
     (tmp_path / "capsula.toml").write_text(PLAIN)
     (tmp_path / "said").write_text(SAID)
     (tmp_path / "program.py").write_text(
         """
 import functools
+import os
 from pathlib import Path
 import capsula
 
@@ -64,7 +78,8 @@ class Door:
     def open(self, password): ...
     def __call__(self, password): ...
 
-def enter(user, password): ...
+def enter(user, password):
+    raise ValueError(f"{user} may not enter with {password}, nor with {os.environ['MY_TOKEN']}")
 
 @capsula.monitor(include_return_value=True)
 def login(user, password, said, *more, secret=""):
@@ -81,15 +96,17 @@ login("me", said=said, password="canary-by-name")
 login("me", said=said, password=["canary-by-name"], secret={"of": "canary-by-name"})
 capsula.monitor(Door().open)("canary-by-position")
 capsula.monitor(Door())("canary-by-position")
-capsula.monitor(functools.partial(enter, "me"))("canary-by-position")
-try:
-    fail(said)
-except ValueError:
-    pass
+for call in (lambda: capsula.monitor(functools.partial(enter, "me"))("canary-by-position"), lambda: fail(said)):
+    try:
+        call()
+    except ValueError:
+        pass
 """
     )
 
-    ended = subprocess.run([sys.executable, "-P", "program.py"], cwd=tmp_path, capture_output=True, check=False)
+    environ = {**os.environ, "MY_TOKEN": "canary-by-environment"}
+    program = [sys.executable, "-P", "program.py"]
+    ended = subprocess.run(program, cwd=tmp_path, env=environ, capture_output=True, check=False)
 
     assert (ended.returncode, len(capsules(tmp_path))) == (0, 7), ended.stderr
     assert leaked(held(tmp_path), ended.stderr) == set()

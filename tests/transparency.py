@@ -377,8 +377,8 @@ SIGNALS: tuple[Case, ...] = (
     ),
     Case(
         "Ctrl-C, and it does not care",
-        ("sleep", "60"),
-        'stty noflsh; echo ready; exec "$@"',
+        _sh("echo ready; exec sleep 60"),
+        'stty noflsh; exec "$@"',
         steps=(_shows("ready\r\n"), _typed("\x03")),
     ),
     Case(

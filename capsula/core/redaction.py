@@ -9,7 +9,7 @@ from typing import NamedTuple
 from capsula.core.fault import Fault, Json, KeyPath
 from capsula.core.secrets import Finding, Scan, findings, is_watched
 from capsula.core.settings import DiscretionSettings
-from capsula.core.shapes import COMMANDS
+from capsula.core.shapes import COMMANDS, LONGEST_KEY
 from capsula.core.variables import is_secret, names_secret
 
 DIGITS = 16
@@ -28,6 +28,18 @@ class Redaction(NamedTuple):
 
     wish: DiscretionSettings = DiscretionSettings()
     key: bytes | None = None
+    known: tuple[bytes, ...] = ()
+    """What is a secret wherever it stands."""
+
+    def knowing(self, value: Json) -> "Redaction":
+        """Return one that marks, wherever they stand, the secrets of a value that their names or places tell there.
+
+        A word, a number and what is short are left out: they may stand for anything else.
+        """
+        noting = _Noting(self.wish)
+        noting.json(value)
+        lines = {line.strip() for secret in noting.noted for line in secret.splitlines()}
+        return self._replace(known=tuple(sorted({*self.known, *filter(_is_unlike_others, lines)})))
 
     def mark(self, rule: str, secret: bytes) -> bytes:
         """Return what stands in the place of a secret: ``[redacted RULE DIGEST]``.
@@ -58,7 +70,7 @@ class Redaction(NamedTuple):
     def text(self, text: str) -> str:
         """Return a text with its secrets marked."""
         plain = _encoded(text)
-        return _decoded(self.marked(plain, found)) if (found := findings(plain, self.wish)) else text
+        return _decoded(self.marked(plain, found)) if (found := findings(plain, self.wish, self.known)) else text
 
     def value(self, name: str, value: str) -> str:
         """Return the value of a variable, a parameter or an option; marked whole if the name says it is a secret."""
@@ -78,10 +90,10 @@ class Redaction(NamedTuple):
         All texts are searched at once: most of them have nothing that even looks like a secret, and most of a document
         stood in the one before it too. It is the very value that is returned if nothing in it is, tells or marks one.
         """
-        harmless = _harmless(tuple(self.wish.rules.items()), self.wish.allow)
+        harmless = _harmless(tuple(self.wish.rules.items()), self.wish.allow, self.known)
         texts = [text for text in dict.fromkeys(_texts(value)) if text not in harmless]
         plain = _BETWEEN.join(map(_encoded, texts))
-        found = findings(plain, self.wish)
+        found = findings(plain, self.wish, self.known)
         dirty = {text: self.text(text) for text in _holding(texts, found)} if found else {}
         suspects = {text for text in texts if text in dirty or _may_tell(text)}
         if len(harmless) > _MOST_HARMLESS:
@@ -150,12 +162,23 @@ class Redaction(NamedTuple):
         return is_watched(setting["name"][:-1], setting["value"], self.wish)
 
 
+class _Noting(Redaction):
+    """One that notes what it marks."""
+
+    def __init__(self, _: DiscretionSettings) -> None:
+        self.noted: set[bytes] = set()
+
+    def mark(self, rule: str, secret: bytes) -> bytes:
+        self.noted.add(secret)
+        return super().mark(rule, secret)
+
+
 class Passage:
     """A stream on its way into a log: its beginning is searched as it comes, and its secrets are marked."""
 
     def __init__(self, redaction: Redaction) -> None:
         self._redaction = redaction
-        self._scan = Scan(redaction.wish)
+        self._scan = Scan(redaction.wish, redaction.known)
         self._unsearched = redaction.wish.scan_limit
         self._digest = hmac.new(redaction.key, digestmod="sha256") if redaction.key else None
         self.unscanned_from: int | None = None
@@ -228,7 +251,7 @@ _UNTOLD = frozenset({"repr", "base64", "text", "fields"})
 
 
 @lru_cache(8)
-def _harmless(_rules: tuple[tuple[str, bool], ...], _allow: tuple[str, ...]) -> set[str]:
+def _harmless(_rules: tuple[tuple[str, bool], ...], _allow: tuple[str, ...], _known: tuple[bytes, ...]) -> set[str]:
     """Return the texts that, by these rules, are known to be no suspects; whoever searches another one adds it."""
     return set()
 
@@ -238,6 +261,16 @@ _BETWEEN = b"\0\0"
 _MOST_HARMLESS = 10_000
 _LONGEST_HARMLESS = 200
 """Characters of a text that is worth its memory."""
+
+
+_SHORTEST_KNOWN = 8
+"""Bytes."""
+
+
+def _is_unlike_others(secret: bytes) -> bool:
+    """Tell whether a secret that stands somewhere else is likely to be meant there, too."""
+    has_letters = secret.lower() != secret.upper()
+    return _SHORTEST_KNOWN <= len(secret) <= LONGEST_KEY and has_letters and not secret.isalpha()
 
 
 def _may_tell(text: str) -> bool:

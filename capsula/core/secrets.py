@@ -29,25 +29,31 @@ class Finding(NamedTuple):
     end: int
 
 
-def findings(text: bytes, wish: DiscretionSettings | None = None) -> tuple[Finding, ...]:
+def findings(text: bytes, wish: DiscretionSettings | None = None, known: Collection[bytes] = ()) -> tuple[Finding, ...]:
     """Return the secrets in a text in their order, none overlapping another.
+
+    What is ``known`` is a secret wherever it stands: it was named as one elsewhere.
 
     >>> findings(b"export DB_PASSWORD=hunter2; python train.py")
     (Finding(rule='named', start=19, end=26),)
+    >>> findings(b"no access for s3-s4m", known=[b"s3-s4m"])
+    (Finding(rule='named', start=14, end=20),)
     """
     if any(sign in text for sign in _SIGNS_OF_STYLE):
-        return _beneath(_STYLE, text, wish)
+        return _beneath(_STYLE, text, wish, known)
     if b"\0" in text and compiled(_WIDE).search(text):
-        return _beneath(_HALF, text, wish)
-    return _found(text, wish)
+        return _beneath(_HALF, text, wish, known)
+    return _found(text, wish, known)
 
 
-def _beneath(cover: bytes, text: bytes, wish: DiscretionSettings | None) -> tuple[Finding, ...]:
+def _beneath(
+    cover: bytes, text: bytes, wish: DiscretionSettings | None, known: Collection[bytes]
+) -> tuple[Finding, ...]:
     """Return the secrets of a text with something in between that is not of it.
 
     A terminal shows it in colours, of which name, sign and value often have three; or it is UTF-16.
     """
-    found = _found(compiled(cover).sub(b"", text), wish)
+    found = _found(compiled(cover).sub(b"", text), wish, known)
     if not found:
         return ()
     covers = [match.span() for match in compiled(cover).finditer(text)]
@@ -60,9 +66,10 @@ def _beneath(cover: bytes, text: bytes, wish: DiscretionSettings | None) -> tupl
     return tuple(Finding(it.rule, placed(it.start), placed(it.end - 1) + 1) for it in found)
 
 
-def _found(text: bytes, wish: DiscretionSettings | None) -> tuple[Finding, ...]:
+def _found(text: bytes, wish: DiscretionSettings | None, known: Collection[bytes]) -> tuple[Finding, ...]:
     there = _there(text)
-    if not there:
+    repeated = [value for value in known if value in text]
+    if not there and not repeated:
         return ()
     wish = wish or DiscretionSettings()
     lower = text.lower()
@@ -74,6 +81,8 @@ def _found(text: bytes, wish: DiscretionSettings | None) -> tuple[Finding, ...]:
             assigned(text, lower, there, wish) if rule == "named" else _shaped(SHAPES[rule], text, lower, there)
         )
     ]
+    named = RULES.index("named")
+    places += ((start, -start - len(value), named) for value in repeated for start in _standing(value, text))
     places.sort()  # of those that begin at one place the longest comes first
     return tuple(_apart(places))
 
@@ -81,14 +90,15 @@ def _found(text: bytes, wish: DiscretionSettings | None) -> tuple[Finding, ...]:
 class Scan:
     """A text that comes in parts: each is given back with its secrets as soon as no later part can change them."""
 
-    def __init__(self, wish: DiscretionSettings | None = None) -> None:
+    def __init__(self, wish: DiscretionSettings | None = None, known: Collection[bytes] = ()) -> None:
         self._wish = wish
+        self._known = known
         self._before = b""  # the end of what was given back: a secret may be known by what stands before it
         self._held = b""
 
     def fed(self, part: bytes) -> tuple[bytes, tuple[Finding, ...]]:
         """Return what is decided now, of this part and what was held back of those before."""
-        return self._given(part, _decided)
+        return self._given(part, lambda text, found: _decided(text, found, self._known))
 
     def rest(self) -> tuple[bytes, tuple[Finding, ...]]:
         """Return what was held back: nothing comes after it."""
@@ -98,7 +108,7 @@ class Scan:
         self, part: bytes, decided: Callable[[bytes, tuple[Finding, ...]], int]
     ) -> tuple[bytes, tuple[Finding, ...]]:
         text, start = self._before + self._held + part, len(self._before)
-        found = findings(text, self._wish)
+        found = findings(text, self._wish, self._known)
         cut = max(decided(text, found), start)
         self._before, self._held = text[max(cut - _LONGEST_CONTEXT, 0) : cut], text[cut:]
         fresh = (it for it in found if start < it.end <= cut)
@@ -215,6 +225,14 @@ def _shaped(
                 yield match.span(match.lastindex or 0)
 
 
+def _standing(value: bytes, text: bytes) -> Iterator[int]:
+    """Yield where a value stands in a text."""
+    start = text.find(value)
+    while start >= 0:
+        yield start
+        start = text.find(value, start + len(value))
+
+
 def _apart(places: Iterable[tuple[int, int, int]]) -> Iterator[Finding]:
     reached = 0
     for start, negative_end, order in places:
@@ -224,12 +242,12 @@ def _apart(places: Iterable[tuple[int, int, int]]) -> Iterator[Finding]:
             reached = end
 
 
-def _decided(text: bytes, found: tuple[Finding, ...]) -> int:
+def _decided(text: bytes, found: tuple[Finding, ...], known: Collection[bytes]) -> int:
     """Return up to where nothing that may follow can make, or lengthen, a secret."""
     cut = max(text.rfind(b"\n"), text.rfind(b"\r")) + 1
     tail = text[cut:]
     if not _may_hold(tail):
-        cut = len(text) - _begun(tail)
+        cut = len(text) - max(_begun(tail), *(_begun_of(value, tail) for value in known), 0)
     key = text.rfind(b"-----BEGIN", 0, cut)
     if key >= 0 and b" PRIVATE KEY" in text[key : key + LONGEST_NAME] and text.find(b"-----END", key, cut) < 0:
         cut = key
@@ -254,6 +272,11 @@ def _begun(tail: bytes) -> int:
     """Return how many bytes at the end may be the beginning of a keyword."""
     ends = (tail[-length:] for length in range(min(len(tail), _LONGEST_KEYWORD - 1), 0, -1))
     return next((len(end) for end in ends if end in _beginnings() or end.lower() in _beginnings()), 0)
+
+
+def _begun_of(value: bytes, tail: bytes) -> int:
+    """Return how many bytes at the end may be the beginning of a value."""
+    return next((size for size in range(min(len(tail), len(value) - 1), 0, -1) if tail.endswith(value[:size])), 0)
 
 
 @cache

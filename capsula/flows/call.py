@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from traceback import TracebackException
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from returns.result import Failure, Result, Success
 
 from capsula.core.config import Config
-from capsula.core.fault import Fault
+from capsula.core.fault import Fault, Json
 from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.redaction import Redaction
 from capsula.core.representation import represented
@@ -52,6 +52,8 @@ class Opened(NamedTuple):
     capsule: Capsule
     process: int
     """Only the process that opened a capsule closes it, not one that was forked from it."""
+    secrets: Mapping[str, Json]
+    """Arguments that are secrets by the names of their parameters: an exception may well repeat one."""
 
     @property
     def open(self) -> Open:
@@ -85,7 +87,7 @@ def begun(config: Config, wish: Wish, call: Call) -> Result[Opened, tuple[Fault,
     return (
         opened(plan, _before(call, config), context)
         .alt(_alone)
-        .map(lambda capsule: Opened(plan, capsule, os.getpid()))
+        .map(lambda capsule: Opened(plan, capsule, os.getpid(), _secrets(call)))
         .bind(_refused if wish.strict else Success)
     )
 
@@ -99,7 +101,7 @@ def returned(call: Opened, value: object, run_time: float, *, include: bool) -> 
 def raised(call: Opened, error: BaseException, run_time: float, *, include: bool) -> tuple[Fault, ...]:
     """Close the capsule of a call that raised."""
     answers = {"return_value": fact(None)} if include else {}
-    return _closed(call, run_time, {**answers, "exception_info": _exception_info(error)}, _status(error))
+    return _closed(call, run_time, {**answers, "exception_info": _exception_info(error, call)}, _status(error))
 
 
 def cut_short(call: Opened, error: BaseException | None, run_time: float, *, include: bool) -> None:
@@ -170,6 +172,13 @@ def _discreet(arguments: Fragment, names: Sequence[str], config: Config) -> Frag
     return arguments._replace(facts=[*named, *told[len(named) :]])
 
 
+def _secrets(call: Call) -> Mapping[str, Json]:
+    named = (*zip(call.parameters, call.args, strict=False), *call.kwargs.items())
+    watched = {name: value for name, value in named if names_secret(name)}
+    with Unwatched():
+        return {name: represented(value).facts for name, value in watched.items()}
+
+
 def _value(value: object) -> Answer:
     with Unwatched():
         return Success(represented(value))
@@ -191,8 +200,8 @@ def _trouble(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
     return tuple(fault for fault in faults if not _VALUES.intersection(fault.path[:1]))
 
 
-def _exception_info(error: BaseException) -> Answer:
-    """Return what is known of an exception, whose own methods may raise as well."""
+def _exception_info(error: BaseException, call: Opened) -> Answer:
+    """Return what is known of an exception, whose own methods may raise as well, without the secrets of the call."""
     with Unwatched():
         told = _told(error)
         answers: dict[str, Answer] = {
@@ -200,7 +209,10 @@ def _exception_info(error: BaseException) -> Answer:
             "error_message": told.bind(_message),
             "error_details": told.bind(_details),
         }
-    return Success(gather(answers))
+    told_all = gather(answers)
+    environ = {**call.plan.config.surroundings.environ}
+    redaction = call.capsule.redaction.knowing({"environment_variables": environ, **call.secrets})
+    return Success(told_all._replace(facts=redaction.json(told_all.facts)))
 
 
 def _told(error: BaseException) -> Result[TracebackException, Fault]:

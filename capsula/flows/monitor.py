@@ -16,6 +16,7 @@ from capsula.core.clock import stamp
 from capsula.core.config import Config, Surroundings
 from capsula.core.fault import Fault, Json, crash_of, fault_of
 from capsula.core.fragment import Answer, Fragment, gather, joined
+from capsula.core.redaction import Redaction
 from capsula.core.report import Report, silent
 from capsula.core.run import Command, Logged, Outcome
 from capsula.effects.process import run
@@ -98,7 +99,7 @@ def monitor(  # noqa: PLR0913  # a run, how it is looked at, and who is told
     ready = perf_counter()
     keeps = config.settings.monitor.keep_output
     stdout, stderr = (capsule.directory / log if keeps else None for log in (STDOUT, STDERR))
-    outcome = run(start.command, stdout, stderr, capsule.redaction)
+    outcome = run(start.command, stdout, stderr, start.redaction)
     over = perf_counter()
     report("ended", exit_code=outcome.exit_code, run_time=outcome.run_time)
     with undisturbed():
@@ -138,6 +139,8 @@ class _Start(NamedTuple):
     plan: Run
     capsule: Capsule
     command: Command
+    redaction: Redaction
+    """How secrets are marked in what it prints."""
     since: Glance | None
 
 
@@ -186,9 +189,14 @@ def _begun(
     def start(capsule: Capsule) -> _Start:
         environ = {**surroundings.environ, **changes, **_told(capsule, origin)}
         command = Command(surroundings.argv, surroundings.standing, environ)
-        return _Start(plan, capsule, command, since or _glance(config))
+        return _Start(plan, capsule, command, _of_what_it_prints(capsule, command), since or _glance(config))
 
     return opened(plan, before, context).map(start).alt(lambda fault: (fault, *known))
+
+
+def _of_what_it_prints(capsule: Capsule, command: Command) -> Redaction:
+    """Return how secrets are marked in what a command prints: it may well be those that it was given."""
+    return capsule.redaction.knowing({"environment_variables": {**command.environ}, "argv": command.argv})
 
 
 def _glance(config: Config) -> Glance | None:

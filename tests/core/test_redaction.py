@@ -111,6 +111,37 @@ def test_a_fault_tells_no_secret() -> None:
     )
 
 
+def test_what_is_a_secret_by_its_name_can_be_known_elsewhere() -> None:
+    given: Json = {
+        "environment_variables": {
+            "A_TOKEN": "o-sesame",
+            "B_TOKEN": "sesameseed",  # a word
+            "C_TOKEN": "s3same",  # short
+            "D_PASSWORD": "12345678",  # a number
+            "E_KEY": "s3-first\n  and-second\n",
+            "F_URL": "https://me:s3-in-url@host/x",
+            "PLAIN": "s3-plain-value",
+        },
+        "argv": ["mysql", "-ps3-of-mysql", "--token", "s3-of-option", "s3-of-none"],
+    }
+    secrets = ["and-second", "o-sesame", "s3-first", "s3-in-url", "s3-of-mysql", "s3-of-option"]
+    others = "sesameseed s3same 12345678 s3-plain-value s3-of-none host"
+
+    knowing = KEYED.knowing(given)
+
+    assert knowing.known == tuple(secret.encode() for secret in secrets)
+    assert knowing.text(f"{' '.join(secrets)} {others}") == f"{' '.join(map(mark, secrets))} {others}"
+    assert knowing.json(["o-sesame"]) == [mark("o-sesame")]
+    assert KEYED.json(["o-sesame"]) == ["o-sesame"]
+    assert knowing.knowing({"password": "also-known"}).known == (b"also-known", *knowing.known)
+
+
+def test_what_is_allowed_is_not_known_elsewhere() -> None:
+    lenient = Redaction(DiscretionSettings(allow=("A_TOKEN",)))
+
+    assert lenient.knowing({"environment_variables": {"A_TOKEN": "o-sesame"}}) == lenient
+
+
 def test_a_stream_is_marked_up_to_its_limit_and_its_digest_tells_the_rest() -> None:
     limited = Redaction(DiscretionSettings(scan_limit=20), b"k" * 32)
     passage, other = Passage(limited), Passage(limited)

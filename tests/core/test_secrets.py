@@ -280,12 +280,33 @@ def test_a_text_in_parts_has_the_secrets_of_the_whole(size: int) -> None:
     assert tuple(found) == findings(whole)
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 50])
+def test_what_is_known_is_a_secret_wherever_it_stands_and_however_it_comes(size: int) -> None:
+    whole = b"first\nopen the door: s3same, s3-s3sam, s3-s3same\x1b[31ms3-s3same\x1b[0mdoor\rlast s3-s3same"
+    scan = Scan(known=[b"s3-s3same", b"door:"])
+
+    pieces = [scan.fed(whole[start : start + size]) for start in range(0, len(whole), size)]
+    pieces.append(scan.rest())
+
+    assert b"".join(text for text, _ in pieces) == whole
+    assert [text[it.start : it.end] for text, found in pieces for it in found] == [b"door:", *[b"s3-s3same"] * 3]
+    assert [whole[it.start : it.end] for it in findings(whole, known=[b"s3-s3same"])] == [b"s3-s3same"] * 3
+
+
 def test_a_line_without_secrets_waits_for_no_end() -> None:
     scan = Scan()
 
     shown = [scan.fed(b"loading 1")[0], scan.fed(b"0 %; secre")[0], scan.fed(b"cy\n")[0]]
 
     assert shown == [b"loading 1", b"0 %; ", b"secrecy\n"]
+
+
+def test_a_line_waits_for_the_rest_of_what_is_known() -> None:
+    scan = Scan(known=[b"s3-s3same"])
+
+    shown = [scan.fed(b"open s3-s3"), scan.fed(b"x, s3-s"), scan.fed(b"3same\n")]
+
+    assert shown == [(b"open ", ()), (b"s3-s3x, ", ()), (b"s3-s3same\n", (Finding("named", 0, 9),))]
 
 
 def test_a_line_that_never_ends_does_not_wait_for_ever() -> None:
