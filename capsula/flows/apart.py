@@ -22,7 +22,7 @@ from capsula.effects.beside import PATIENCE, assistant
 
 R = TypeVar("R")
 
-MOST = 8 << 20
+MOST = 64 << 20
 """Bytes of a patch or a pack that an answer may hold; one with more is left to whoever writes it."""
 
 
@@ -37,8 +37,8 @@ _BLOCKED = Fault(
 class Apart:
     """What reads repositories for one gathering; where it has no answer, they are read by whoever asks."""
 
-    def __init__(self, patience: float = PATIENCE) -> None:
-        self._assistant = assistant(_served, patience)
+    def __init__(self, patience: float = PATIENCE, most: int = MOST) -> None:
+        self._assistant = assistant(partial(_served, most), patience)
         self._is_begun = False
 
     def begin(self, config: Config) -> None:
@@ -100,7 +100,7 @@ class Apart:
         return self._assistant.answer(key)
 
 
-def _served(told: Iterator[object]) -> Iterator[tuple[Hashable, object]]:
+def _served(most: int, told: Iterator[object]) -> Iterator[tuple[Hashable, object]]:
     """Answer what is asked, under the config that is told first."""
     from capsula.effects.offline import load_offline
 
@@ -115,36 +115,36 @@ def _served(told: Iterator[object]) -> Iterator[tuple[Hashable, object]]:
     for question in told:
         match question:
             case (kind, str(name)) if kind == FACET:
-                yield question, _held(facets[name](config))
+                yield question, _held(facets[name](config), most)
             case (kind, str(directory)) if kind == CHECKOUT:
                 from capsula.reading.checkout import checkout
 
                 yield question, checkout(Path(directory), config)
 
 
-def _held(answer: Answer) -> Answer | None:
+def _held(answer: Answer, most: int) -> Answer | None:
     """Return an answer whose effects hold the bytes that they write; None if these are too many, or cannot be read."""
     try:
-        return answer.map(lambda it: it._replace(effects=tuple(map(_with_bytes, it.effects))))
+        return answer.map(lambda it: it._replace(effects=tuple(_with_bytes(effect, most) for effect in it.effects)))
     except (OSError, OverflowError):
         return None
 
 
-def _with_bytes(effect: Effect) -> Effect:
+def _with_bytes(effect: Effect, most: int) -> Effect:
     match effect:
         case Write(contents=contents):
-            return effect._replace(contents=tuple((target, _read(source)) for target, source in contents))
+            return effect._replace(contents=tuple((target, _read(source, most)) for target, source in contents))
         case Share(source=source, store=store):
-            known = Source(source.name, partial(_lost, store)) if store.exists() else _read(source)
+            known = Source(source.name, partial(_lost, store)) if store.exists() else _read(source, most)
             return effect._replace(source=known)
     return effect
 
 
-def _read(source: Source) -> Source:
+def _read(source: Source, most: int) -> Source:
     held = bytearray()
     for chunk in source.chunks():
         held += chunk
-        if len(held) > MOST:
+        if len(held) > most:
             raise OverflowError(source.name)
     return Source(source.name, partial(iter, (bytes(held),)), partial(list, source.withheld()))
 
