@@ -201,7 +201,11 @@ class _Work(NamedTuple):
 
 
 def _work(tree: WorkTree, top: Path, index: Index, attributes: Iterable[Path]) -> _Work:
-    staged, found, closed = changes_of(tree.staged), changes_of(tree.unstaged), dict(tree.closed)
+    staged, found, closed = (
+        changes_of(tree.staged, tree.repository),
+        changes_of(tree.unstaged, tree.repository),
+        dict(tree.closed),
+    )
     absent = {change.path for change in found if change.kind is DeltaStatus.DELETED and change.path in index.sparse}
     untracked = tuple(
         change.path for change in found if change.kind is DeltaStatus.UNTRACKED and change.path not in closed

@@ -26,6 +26,8 @@ class Change(NamedTuple):
     old_mode: int
     new_mode: int
     old_id: pygit2.Oid
+    size: int
+    """Bytes of the larger one of the two files, as far as git knows it without reading the other one."""
     patch: "Callable[[], pygit2.Patch | None]"
 
     @property
@@ -34,8 +36,8 @@ class Change(NamedTuple):
         return GITLINK in {self.old_mode, self.new_mode}
 
 
-def changes_of(diff: pygit2.Diff) -> list[Change]:
-    """Return what a diff says."""
+def changes_of(diff: pygit2.Diff, repository: pygit2.Repository) -> list[Change]:
+    """Return what a diff of a repository says."""
     return [
         Change(
             delta.new_file.raw_path,
@@ -43,10 +45,16 @@ def changes_of(diff: pygit2.Diff) -> list[Change]:
             delta.old_file.mode,
             delta.new_file.mode,
             delta.old_file.id,
+            max(delta.old_file.size or _size(delta.old_file, repository), delta.new_file.size),
             partial(diff.__getitem__, number),
         )
         for number, delta in enumerate(diff.deltas)
     ]
+
+
+def _size(file: pygit2.DiffFile, repository: pygit2.Repository) -> int:
+    """Return the bytes of a file of a commit: a diff tells those of the index and the work tree alone."""
+    return int(repository.odb.read_header(file.id)[1]) if stat.S_ISREG(file.mode) else 0
 
 
 def past_the_index(repository: pygit2.Repository, top: Path, path: bytes) -> Iterator[Change]:
@@ -57,11 +65,14 @@ def past_the_index(repository: pygit2.Repository, top: Path, path: bytes) -> Ite
     tree, name = head_tree(repository), os.fsdecode(path)
     entry = tree[name] if name in tree else None  # noqa: SIM401 - a Tree has no get
     blob = entry if isinstance(entry, pygit2.Blob) else None
-    old, new = blob.filemode if blob else 0, _mode(top / name)
+    there = (top / name).lstat() if os.path.lexists(top / name) else None
+    old, new = blob.filemode if blob else 0, _mode(there) if there else 0
     steps = [(old, 0), (0, new)] if old and new and stat.S_IFMT(old) != stat.S_IFMT(new) else [(old, new)]
     for before, after in steps:
         patch = partial(_patch_between, blob if before else None, top / name if after else None)
-        yield Change(path, DeltaStatus.MODIFIED, before, after, blob.id if blob else _NO_ID, patch)
+        identity, size = (blob.id, blob.size) if blob else (_NO_ID, 0)
+        size = max(size, there.st_size if new and there else 0)
+        yield Change(path, DeltaStatus.MODIFIED, before, after, identity, size, patch)
 
 
 def _patch_between(blob: pygit2.Blob | None, path: Path | None) -> pygit2.Patch | None:
@@ -71,9 +82,9 @@ def _patch_between(blob: pygit2.Blob | None, path: Path | None) -> pygit2.Patch 
     return pygit2.Patch.create_from(blob, content, flag=TEXT_AND_BINARY, context_lines=CONTEXT_LINES)
 
 
-def _mode(path: Path) -> int:
-    """Return the mode that git knows a file or link by; 0 for anything else, and for nothing."""
-    mode = path.lstat().st_mode if os.path.lexists(path) else 0
+def _mode(status: os.stat_result) -> int:
+    """Return the mode that git knows a file or link by; 0 for anything else."""
+    mode = status.st_mode
     if stat.S_ISLNK(mode):
         return 0o120000
     return (0o100755 if mode & stat.S_IXUSR else 0o100644) if stat.S_ISREG(mode) else 0

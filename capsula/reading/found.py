@@ -85,17 +85,17 @@ def _understood(
     path: bytes, status: os.stat_result, before: tuple[int, bytes] | None, seen: "_Ways", cleared: Cleared
 ) -> Result[Content, Fault]:
     """Return what a file holds, or why it is only listed."""
-    limit = cleared.withholding.source.file_limit
-    too_large = Fault("large", f"is larger than {limit} bytes")
-    if status.st_size > limit and before is None:
-        return Failure(too_large)
+    too_large = cleared.withholding.why_size(status.st_size)
+    if too_large and before is None:
+        return Failure(Fault("large", too_large))
     answer = seen.content(path)
     it = answer.value_or(None)
     if it is None or before == (it.mode, it.id):
         return answer
     if cleared.withholding.named((path,)):
         return Failure(Fault(WITHHELD, NAMED))
-    return Failure(too_large) if it.size > limit else seen.judged(path, it, cleared)
+    too_large = cleared.withholding.why_size(it.size)
+    return Failure(Fault("large", too_large)) if too_large else seen.judged(path, it, cleared)
 
 
 def embeddable(found: Found, cleared: Cleared, read: Callable[[bytes], bytes | None]) -> Found:
@@ -114,11 +114,11 @@ def embeddable(found: Found, cleared: Cleared, read: Callable[[bytes], bytes | N
     left = settings.total_limit - sum(found.contents[path].size for path in changed)
     left_out: dict[bytes, str] = {}
     sizes = [size for _, _, size in committed.values()]
-    if max(sizes, default=0) > settings.file_limit or sum(sizes) > left:
+    if cleared.withholding.why_size(max(sizes, default=0)) or sum(sizes) > left:
         for path in sorted(committed.keys() - withheld.keys(), key=lambda path: (committed[path][2], path)):
             left -= (size := committed[path][2])
-            if size > settings.file_limit:
-                left_out[path] = f"is larger than {settings.file_limit} bytes"
+            if too_large := cleared.withholding.why_size(size):
+                left_out[path] = too_large
             elif left < 0:
                 left_out[path] = f"is beyond the limit of {settings.total_limit} bytes for all files"
     for path, (_, identity, _) in committed.items():

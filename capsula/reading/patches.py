@@ -7,11 +7,12 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import pygit2
 
-from capsula.core.withholding import Withholding
+from capsula.core.withholding import NAMED, Withholding
 from capsula.reading.change import Change, written
 from capsula.reading.repository import TROUBLE
 
@@ -56,7 +57,7 @@ class Patches:
         return [{"path": os.fsdecode(path), "reason": whys[path]} for path in paths]
 
     def _known(self) -> dict[bytes, str]:
-        """Return what is withheld before anything is written: by name, and of what changes more than once, by content.
+        """Return what is withheld before anything is written: by name and size, and by content what changes twice.
 
         Of all others it turns out while they are written.
         """
@@ -64,11 +65,11 @@ class Patches:
             self._whys = {}
             counted = Counter(change.path for step in self._steps for change in step)
             named = self._withholding.named(counted)
-            for step in self._steps:
-                for change in step:
-                    if change.path in named or counted[change.path] > 1:
-                        why = self._why(change, b"" if change.path in named else written(change))
-                        self._whys |= {change.path: why} if why else {}
+            for change in chain.from_iterable(self._steps):
+                why = NAMED if change.path in named else self._withholding.why_size(change.size)
+                if why is None and counted[change.path] > 1:
+                    why = self._why(change, written(change))
+                self._whys |= {change.path: why} if why else {}
         return self._whys
 
     def _why(self, change: Change, patch: bytes) -> str | None:

@@ -5,11 +5,14 @@ from pathlib import Path
 import pytest
 from returns.result import Success
 
+from capsula.collectors.git import collect
+from capsula.core.config import Config
 from capsula.core.effect import Write
 from capsula.core.fragment import Fragment
+from capsula.core.settings import SourceSettings
 from capsula.effects.perform import performed
 from tests.canaries import CANARIES, TOKENS
-from tests.repositories import captured, commit, git, given_back, patches, repository, tracked, write
+from tests.repositories import captured, commit, config, git, given_back, patches, repository, tracked, write
 
 TOKEN = TOKENS["github"].encode()
 PRIVATE_KEY = CANARIES["private-key"][0].format(CANARIES["private-key"][1]).encode()
@@ -92,6 +95,43 @@ def test_a_secret_in_a_binary_file_is_left_out(top: Path, tmp_path: Path, is_sta
     told = withheld(fragment, tmp_path / "capsule")
     assert [*filter(None, told.values())] == [[("image", "secret: github")]]
     assert b"image" not in b"".join(patches(fragment).values())
+
+
+@pytest.mark.parametrize("is_staged", [True, False])
+@pytest.mark.parametrize(("path", "content"), [("a.py", b"x\n" * 1000), ("image", b"small"), ("image", None)])
+def test_a_change_of_a_file_that_is_too_large_is_left_out(
+    top: Path, tmp_path: Path, path: str, content: bytes | None, is_staged: bool
+) -> None:
+    (top / path).unlink()
+    write(top, {"b.py": b"b\n", **({} if content is None else {path: content})})
+    if is_staged:
+        git(top, "add", "--all")
+
+    fragment = collect(limited(top)).unwrap()
+
+    told = withheld(fragment, tmp_path / "capsule")
+    assert [*filter(None, told.values())] == [[(path, "is larger than 1000 bytes")]]
+    back, then = given_back(top, tmp_path / "back", patches(fragment)), tracked(top)
+    assert {path for path in {*back, *then} if back.get(path) != then.get(path)} == {path}
+
+
+def test_a_conflict_in_a_file_that_is_too_large_is_left_out(top: Path, tmp_path: Path) -> None:
+    for branch, content in (("other", b"other\n" * 100), ("main", b"main\n" * 120)):
+        git(top, "checkout", "--quiet", "-B", branch, "main~0")
+        write(top, {"a.py": content})
+        commit(top)
+    git(top, "merge", "other", check=False)
+
+    fragment = collect(limited(top)).unwrap()
+
+    assert withheld(fragment, tmp_path / "capsule") == {"top.diff": [("a.py", "is larger than 1000 bytes")]}
+
+
+def limited(top: Path) -> Config:
+    """Return a config that keeps no file over 1000 bytes."""
+    it = config(top)
+    capture = it.settings.capture._replace(source=SourceSettings(file_limit=1000))
+    return it._replace(settings=it.settings._replace(capture=capture))
 
 
 def withheld(fragment: Fragment, capsule: Path) -> dict[str, list[tuple[str, str]]]:

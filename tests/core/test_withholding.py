@@ -1,5 +1,8 @@
 """Withholding: what is taken for a secret in a file, what for an example of one, and how that can be chosen."""
 
+import random
+import tracemalloc
+
 import pytest
 
 from capsula.core.secrets import PROSE_RULES, RULES
@@ -76,6 +79,53 @@ def test_a_secret_across_two_parts_and_behind_much_else_is_found() -> None:
     why = Withholding().why_content(b"big.bin", (bytes(3_000_000), b"\n" + token[:9], token[9:]))
 
     assert why == "secret: github"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le"])
+@pytest.mark.parametrize("size", [3, 1000, 70_000])
+@pytest.mark.parametrize("rule", SHAPES)
+def test_a_secret_between_bytes_that_are_no_text_is_found(rule: str, size: int, encoding: str) -> None:
+    noise = random.Random(1).randbytes(200 if size < 1000 else 50_000)
+    readable = b"" if size < 1000 else b"readable " * 2000
+    said = SHAPES[rule].decode().encode(encoding)
+    content = (
+        b"\0"
+        + noise
+        + b"readable\xff"
+        + said
+        + b"\xffreadable"
+        + noise
+        + readable
+        + b"\n"
+        + SHAPES[rule]
+        + b"\n"
+        + readable
+    )
+
+    whys = [
+        Withholding().why_content(b"a.bin", (it[start : start + size] for start in range(0, len(it), size)))
+        for it in (content, content[: content.index(said) + len(said) + 1], content.replace(said, b"", 1))
+    ]
+
+    assert whys == [f"secret: {rule}"] * 3
+
+
+def test_of_what_is_no_text_little_is_held_at_once() -> None:
+    parts = (part for part in [b"\0", *[b"readable " * 100_000] * 20])
+
+    tracemalloc.start()
+    why = Withholding().why_content(b"a.bin", parts)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    assert why is None
+    assert most < 16_000_000
+
+
+def test_what_is_no_text_has_no_secret_by_chance() -> None:
+    noise = random.Random(1).randbytes(2_000_000)
+
+    assert Withholding().why_content(b"a.bin", (noise[:1_000_000], noise[1_000_000:])) is None
 
 
 def test_a_name_that_holds_a_secret_is_withheld_too() -> None:
