@@ -1,6 +1,6 @@
 """Capsula: capture what exactly produced a result, so that you can get it again."""
 
-from typing import TYPE_CHECKING
+TYPE_CHECKING = False  # as ``typing`` has it, which takes longer to import than all else here
 
 __version__ = "0.1.0"
 

@@ -7,10 +7,10 @@ import sys
 
 def main() -> None:
     """Run the command line and exit; an interruption ends it as it ends other programs."""
-    gc.set_threshold(_MANY)
-    _prefer_our_own()
-    words = sys.argv[1:]
     try:
+        gc.set_threshold(_MANY)
+        _prefer_our_own()
+        words = sys.argv[1:]
         from capsula.cli.ahead import ahead
 
         with ahead(words) as apart:

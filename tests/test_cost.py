@@ -83,6 +83,14 @@ def test_a_run_imports_nothing_that_it_does_not_need(root: Path) -> None:
     assert HEAVY & imported == set()
 
 
+def test_to_import_the_package_is_to_import_nothing_else(tmp_path: Path) -> None:
+    told = "import sys; before = {*sys.modules}; import capsula; print(*sorted({*sys.modules} - before))"
+
+    done = subprocess.run([sys.executable, "-c", told], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["capsula"]
+
+
 @pytest.mark.parametrize("words", [("--help",), ("--version",), ()])
 def test_words_about_itself_cost_no_library(words: tuple[str, ...], tmp_path: Path) -> None:
     imported = imports(tmp_path, *words)
