@@ -10,6 +10,7 @@ import pytest
 from attrs import evolve
 from returns.result import Success, safe
 
+from tests.effects.wrapping import PATIENCE
 from tests.running import PLAIN
 from tests.transparency import CASES, Case, seen
 
@@ -19,7 +20,7 @@ ALONE = (*CAPSULA, "--no-output")
 """What leaves the streams alone: nothing is between the command and them."""
 OF_SIGNALS = {"SIGTERM to it alone", "SIGTERM to it and its group", "Ctrl-C, and it saves", "Ctrl-Z and fg", "a resize"}
 LITTLE_PATIENCE = 3.0
-"""Enough for what does not come."""
+"""Enough for what does not come to a terminal."""
 
 
 @pytest.mark.parametrize("case", [case for case in ALL if not case.differs], ids=lambda case: case.name)
@@ -64,8 +65,10 @@ def test_it_can_tell_even_less_where_its_streams_are_left_alone(tmp_path: Path, 
 def test_what_a_command_can_tell_is_known(tmp_path: Path, case: Case) -> None:
     (tmp_path / "capsula.toml").write_text(PLAIN)
 
+    patience = LITTLE_PATIENCE if case.steps else PATIENCE
+
     bare = seen(case, (), _fresh(tmp_path / "work"))
-    wrapped = safe(exceptions=(AssertionError,))(seen)(case, CAPSULA, _fresh(tmp_path / "work"), LITTLE_PATIENCE)
+    wrapped = safe(exceptions=(AssertionError,))(seen)(case, CAPSULA, _fresh(tmp_path / "work"), patience)
 
     assert wrapped != Success(bare)
 

@@ -417,11 +417,11 @@ SIGNALS: tuple[Case, ...] = (
     ),
     Case(
         "SIGTSTP and SIGCONT to it alone",
-        _sh("echo ready; sleep 0.2; exit 7"),
+        _sh("echo ready; until [ -e on ]; do sleep 0.01; done; exit 7"),
         """
         set -m; "$@" >f & until [ -s f ]; do sleep 0.01; done
         kill -TSTP $!; until jobs -s | grep -q .; do sleep 0.01; done
-        echo stopped; kill -CONT $!; wait -f $!; echo $?; cat f
+        echo stopped; kill -CONT $!; : >on; wait -f $!; echo $?; cat f
         """,
     ),
 )

@@ -50,7 +50,7 @@ def test_a_signal_that_comes_with_the_last_output_costs_no_record(project: Path)
 
 def test_a_record_without_end_can_be_broken_off(project: Path) -> None:
     configure(project, '[monitor.item.big.files]\n"big" = { hash = "sha256" }\n')
-    late = "(while kill -0 $$; do :; done; sleep 0.2; kill -QUIT $PPID)"
+    late = "(while kill -0 $$; do :; done; while kill -QUIT $PPID; do sleep 0.1; done)"
     command = f"ulimit -c 0; truncate -s 100G big; {late} >late 2>&1 & exit 7"
 
     done = behind(
