@@ -81,7 +81,7 @@ def serve(told):
             pass
         yield question, open("pipe").read() if question == "blocked" else question
 
-for limits in ({"patience": 0.2}, {"limit": 0.5}):
+for limits in ({"patience": 0.5}, {"limit": 1}):
     it = assistant(serve, **limits)
     for question in ("short", "long", "blocked", "short", "other"):
         try:
