@@ -53,12 +53,14 @@ def test_what_a_command_repeats_of_its_environment_and_arguments_is_kept_without
     variables = '[capture]\nenvironment-variables = ["MY_TOKEN"]\n'
     (tmp_path / "capsula.toml").write_text(PLAIN.replace("[capture]\n", variables))
     script = 'echo "of $MY_TOKEN, and on"; echo "and $2" >&2; exit 3'
+    words = ("sh", "--password", "canary-2", "canary-1", "by:canary-1")
 
-    ended = capsula("monitor", "sh", "-c", script, "sh", "--password", "canary-2", cwd=tmp_path, MY_TOKEN="canary-1")
+    ended = capsula("monitor", "sh", "-c", script, *words, cwd=tmp_path, MY_TOKEN="canary-1")
 
     marked = document(only_capsule(tmp_path), "context.json")["environment_variables"]["MY_TOKEN"]
     assert (ended.returncode, ended.stdout, ended.stderr[:13]) == (3, "of canary-1, and on\n", "and canary-2\n")
     assert (only_capsule(tmp_path) / "stdout.log").read_text() == f"of {marked}, and on\n"
+    assert document(only_capsule(tmp_path), "pre-run-info.json")["args"][-2:] == [marked, f"by:{marked}"]
     assert b"canary-" not in held(tmp_path)
 
 
@@ -91,8 +93,13 @@ def login(user, password, said, *more, secret=""):
 def fail(said):
     raise ValueError(said)
 
+@capsula.monitor(include_return_value=True)
+def repeat(*all, it):
+    return [*all, it]
+
 login("me", "canary-by-position", said, said, secret="canary-by-name")
 login("me", said=said, password="canary-by-name")
+repeat("canary-by-environment", it="to canary-by-environment")
 login("me", said=said, password=["canary-by-name"], secret={"of": "canary-by-name"})
 capsula.monitor(Door().open)("canary-by-position")
 capsula.monitor(Door())("canary-by-position")
@@ -108,7 +115,7 @@ for call in (lambda: capsula.monitor(functools.partial(enter, "me"))("canary-by-
     program = [sys.executable, "-P", "program.py"]
     ended = subprocess.run(program, cwd=tmp_path, env=environ, capture_output=True, check=False)
 
-    assert (ended.returncode, len(capsules(tmp_path))) == (0, 7), ended.stderr
+    assert (ended.returncode, len(capsules(tmp_path))) == (0, 8), ended.stderr
     assert leaked(held(tmp_path), ended.stderr) == set()
     assert b"canary-by" not in held(tmp_path)
 

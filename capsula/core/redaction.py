@@ -10,12 +10,12 @@ from capsula.core.fault import Fault, Json, KeyPath
 from capsula.core.secrets import Finding, Scan, findings, is_watched
 from capsula.core.settings import DiscretionSettings
 from capsula.core.shapes import COMMANDS, LONGEST_KEY
-from capsula.core.variables import is_secret, names_secret
+from capsula.core.variables import is_secret, names_about_secret, names_secret
 
 DIGITS = 16
 """Hexadecimal digits that tell one secret from another."""
 
-_MARK = re.compile(rf"\[redacted ([a-z-]+)(?: [0-9a-f]{{{DIGITS}}})?\]")
+_MARK = re.compile(rf"\[redacted ([a-z-]+)(?: ([0-9a-f]{{{DIGITS}}}))?\]")
 
 _DIGESTS: frozenset[KeyPath] = frozenset({("environment", "digests"), ("seals",)})
 """Where a document holds digests by the names of variables or files: they tell no value."""
@@ -34,7 +34,8 @@ class Redaction(NamedTuple):
     def knowing(self, value: Json) -> "Redaction":
         """Return one that marks, wherever they stand, the secrets of a value that their names or places tell there.
 
-        A word, a number and what is short are left out: they may stand for anything else.
+        A word, a number and what is short are left out, and what its name, or how it looks, says is the name of
+        something: they may well stand for anything else.
         """
         noting = _Noting(self.wish)
         noting.json(value)
@@ -47,8 +48,16 @@ class Redaction(NamedTuple):
         >>> Redaction().mark("named", b"hunter2")
         b'[redacted named]'
         """
-        told = f" {hmac.digest(self.key, secret, 'sha256').hex()[:DIGITS]}" if self.key else ""
-        return f"[redacted {rule}{told}]".encode()
+        told = f"{rule} {self._digits(secret)}" if self.key else rule
+        return f"[redacted {told}]".encode()
+
+    def _digits(self, secret: bytes) -> str:
+        return hmac.digest(self.key, secret, "sha256").hex()[:DIGITS] if self.key else ""
+
+    def unmarked(self, text: str) -> str:
+        """Return a text with those secrets in the place of their marks that are known."""
+        there = {self._digits(secret): _decoded(secret) for secret in self.known}
+        return _MARK.sub(lambda mark: there.get(mark[2], mark[0]), text)
 
     def marked(self, text: bytes, found: Iterable[Finding]) -> bytes:
         """Return the text with a mark in the place of each finding."""
@@ -74,7 +83,7 @@ class Redaction(NamedTuple):
 
     def value(self, name: str, value: str) -> str:
         """Return the value of a variable, a parameter or an option; marked whole if the name says it is a secret."""
-        if is_watched(name, value, self.wish):
+        if self._watches(name, value):
             return self.mark("named", _encoded(value)).decode()
         return self.text(value)
 
@@ -110,7 +119,7 @@ class Redaction(NamedTuple):
             return {key: part if key in told else self.named(part, name) for key, part in value.items()}
         if isinstance(value, Sequence):
             return [self.named(part, name) for part in value]
-        if type(value) is int and is_watched(name, str(value), self.wish):
+        if type(value) is int and self._watches(name, str(value)):
             return self.value(name, str(value))
         return value
 
@@ -127,7 +136,7 @@ class Redaction(NamedTuple):
 
     def _member(self, key: str, part: Json, dirty: Mapping[str, str], place: KeyPath) -> Json:
         if isinstance(part, str):
-            is_secret = is_watched(key, part, self.wish, is_variable=place in _VARIABLES)
+            is_secret = self._watches(key, part, is_variable=place in _VARIABLES)
             return self.mark("named", _encoded(part)).decode() if is_secret else dirty.get(part, part)
         if names_secret(key) and (isinstance(part, int) or (isinstance(part, Mapping) and part.keys() & _UNTOLD)):
             part = self.named(part, key)
@@ -141,7 +150,7 @@ class Redaction(NamedTuple):
             is_option = isinstance(word, str) and word.startswith("-")
             if isinstance(word, str) and option and not is_option:
                 shown.append(dirty.get(marked := self.value(option, word), marked))
-            elif isinstance(word, str) and (setting := _SETTING.fullmatch(word)) and self._watches(setting):
+            elif isinstance(word, str) and (setting := _SETTING.fullmatch(word)) and self._watches(*setting.groups()):
                 shown.append(setting["name"] + self.mark("named", _encoded(setting["value"])).decode())
             else:
                 shown.append(self._json(word, dirty, place))
@@ -157,13 +166,13 @@ class Redaction(NamedTuple):
         found = [it for it in findings(line, self.wish) if it.rule == "command-line"]
         return _decoded(self.marked(line, found)).split("\0") if found else words
 
-    def _watches(self, setting: re.Match[str]) -> bool:
-        """Tell whether a word like ``--name=value`` has a secret."""
-        return is_watched(setting["name"][:-1], setting["value"], self.wish)
+    def _watches(self, name: str, value: str, *, is_variable: bool = False) -> bool:
+        """Tell whether a value is a secret by its name, which may end in the sign before the value."""
+        return is_watched(name.removesuffix("="), value, self.wish, is_variable=is_variable)
 
 
 class _Noting(Redaction):
-    """One that notes what it marks."""
+    """One that notes what it marks, but for what its name may call a secret and is more likely to be a name itself."""
 
     def __init__(self, _: DiscretionSettings) -> None:
         self.noted: set[bytes] = set()
@@ -171,6 +180,12 @@ class _Noting(Redaction):
     def mark(self, rule: str, secret: bytes) -> bytes:
         self.noted.add(secret)
         return super().mark(rule, secret)
+
+    def _watches(self, name: str, value: str, *, is_variable: bool = False) -> bool:
+        if not super()._watches(name, value, is_variable=is_variable) or names_about_secret(name.removesuffix("=")):
+            return False
+        is_vague = is_variable and (not names_secret(name) or name.upper().endswith("CREDENTIALS"))
+        return not (is_vague and _is_name(value))
 
 
 class Passage:
@@ -222,7 +237,7 @@ def redactions(value: Json) -> Iterator[tuple[KeyPath, str]]:
 
 def _marks(value: Json, place: KeyPath) -> Iterator[tuple[KeyPath, str]]:
     if isinstance(value, str):
-        yield from ((place, rule) for rule in dict.fromkeys(_MARK.findall(value)))
+        yield from ((place, rule) for rule in dict.fromkeys(it[1] for it in _MARK.finditer(value)))
     elif isinstance(value, Mapping):
         for key, part in value.items():
             yield from _marks(part, (*place, key))
@@ -265,12 +280,26 @@ _LONGEST_HARMLESS = 200
 
 _SHORTEST_KNOWN = 8
 """Bytes."""
+_DIGITS = "0123456789"
 
 
 def _is_unlike_others(secret: bytes) -> bool:
     """Tell whether a secret that stands somewhere else is likely to be meant there, too."""
     has_letters = secret.lower() != secret.upper()
-    return _SHORTEST_KNOWN <= len(secret) <= LONGEST_KEY and has_letters and not secret.isalpha()
+    is_sign = secret.startswith((b"-----", b"<", b"[")) and secret.endswith((b"-----", b">", b"]"))
+    return _SHORTEST_KNOWN <= len(secret) <= LONGEST_KEY and has_letters and not secret.isalpha() and not is_sign
+
+
+def _is_name(value: str) -> bool:
+    """Tell whether a value has nothing but words and numbers, as the names of models, runs and columns have.
+
+    >>> _is_name("sub-01_run2/bert-base-7b.csv"), _is_name("3f9c1e7a-aa41")
+    (True, False)
+    """
+    return all(
+        not part.strip(_DIGITS) or part.rstrip(_DIGITS).isalpha() or part.lstrip(_DIGITS).isalpha()
+        for part in re.split(r"[^\w\s]|_", value)
+    )
 
 
 def _may_tell(text: str) -> bool:

@@ -24,6 +24,16 @@ def names_secret(name: str) -> bool:
     return any(part in upper for part in _SECRET_PARTS) or (name not in _DIRECTORIES and _names_password(upper))
 
 
+def names_about_secret(name: str) -> bool:
+    """Tell whether a name with a word for secrets is that of something else: where or what one is, or a token of text.
+
+    >>> [names_about_secret(name) for name in ("OS_AUTH_URL", "secret-name", "eos_token", "API_TOKEN")]
+    [True, True, True, False]
+    """
+    *before, last = name.upper().replace("-", "_").split("_")
+    return last in _ABOUT or (last in _TOKENS and not _OF_TEXT.isdisjoint(before[-1:]))
+
+
 def _names_password(upper: str) -> bool:
     """Tell whether a name ends in a short word for a password, as ``db_pass`` and ``PGPASS`` do, ``low_pass`` not."""
     before, _, last = upper.replace("-", "_").rpartition("_")
@@ -76,6 +86,18 @@ _OTHER_PASSES = frozenset(
         *("LOW", "HIGH", "BAND", "ALL", "BY", "FIRST", "SECOND", "LAST", "NEXT", "ONE", "TWO", "SINGLE", "MULTI", "N"),
         *("NUM", "MAX", "MIN", "PER", "PRE", "POST", "FAST", "FORWARD", "BACKWARD", "TEST", "RENDER"),
     }
+)
+_ABOUT = frozenset(
+    {
+        *("URL", "URI", "HOST", "PORT", "ADDR", "PROTO", "TCP", "UDP", "DOMAIN", "ENDPOINT", "ISSUER", "AUDIENCE"),
+        *("FILE", "PATH", "DIR", "DIRECTORY", "SOCK", "STORE", "BACKEND", "PROVIDER", "HELPER", "SERVER", "REGION"),
+        *("NAME", "NAMES", "TYPE", "KIND", "MODE", "METHOD", "FORMAT", "ALGORITHM", "VERSION", "PREFIX", "SUFFIX"),
+        *("COLUMN", "FIELD", "SCOPE", "SCOPES", "LIMIT"),
+    }
+)
+_TOKENS = frozenset({"TOKEN", "TOKENS"})
+_OF_TEXT = frozenset(
+    {"PAD", "PADDING", "BOS", "EOS", "EOT", "UNK", "UNKNOWN", "SEP", "CLS", "MASK", "STOP", "START", "END", "SPECIAL"}
 )
 _DIRECTORIES = frozenset({"PWD", "OLDPWD"})
 _SECRET_WORDS = frozenset({"KEY", "PASS", "PAT", "AUTH", "COOKIE", "DSN"})

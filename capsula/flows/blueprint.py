@@ -12,14 +12,14 @@ import capsula
 from capsula.core.config import Config, Surroundings
 from capsula.core.document import Document
 from capsula.core.fault import Fault, Json
-from capsula.core.redaction import is_redacted
+from capsula.core.redaction import Redaction, is_redacted
 from capsula.core.remote import is_fetchable
 from capsula.core.step import Fidelity, Phase, Plan, Step, planned
 from capsula.core.tree import path_flaw
 from capsula.core.upgrade import WITHOUT_FORMAT, is_old
 from capsula.effects.environments import Order, foreseen, is_as_it_was
 from capsula.effects.fetch import fetching
-from capsula.effects.key import resealed, vault_of
+from capsula.effects.key import known_key, resealed, vault_of
 from capsula.effects.manifest import is_own
 from capsula.effects.restore import holds
 from capsula.flows.capture import CONTEXT
@@ -98,6 +98,14 @@ class Blueprint(NamedTuple):
         root = place / TREE / os.path.relpath(self.root, self.outermost)
         programs = self._programs(environment) if environment else {}
         return command.restored(self.argv, self.directory, self.root, Path(os.path.normpath(root)), programs)
+
+    def unmarked(self, words: tuple[str, ...]) -> tuple[str, ...]:
+        """Return words with the secrets in them that are in the variables of the replay as they were in the run's."""
+        if not (self.is_own and any(map(is_redacted, words))):
+            return words
+        redaction = Redaction(key=known_key(self.vault).value_or(None))
+        given = redaction.knowing({"environment_variables": {**self.variables.environ}})
+        return tuple(map(given.unmarked, words))
 
     def _programs(self, environment: Path) -> Mapping[Path, Path]:
         """Return the programs of the recorded environment to those of the rebuilt one."""
@@ -378,7 +386,7 @@ def _run_step(it: Blueprint, replay: command.Replay, wish: Wish) -> Step:
     lost = kind in UNRECORDED or wish.stdin is not None
     given = f"from {wish.stdin}, as you say" if wish.stdin else "it will be empty, unless you give it with --stdin FILE"
     why = f"its standard input was a {kind}, which was not recorded; {given}" if lost else ""
-    secret = tuple(word for word in it.argv if is_redacted(word))
+    secret = tuple(word for word, here in zip(it.argv, it.unmarked(it.argv), strict=True) if is_redacted(here))
     if secret:
         told = f"not recorded, and impossible to guess: {', '.join(secret)}"
         why = "; ".join(filter(None, (told, why)))

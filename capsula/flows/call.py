@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from traceback import TracebackException
@@ -52,8 +52,8 @@ class Opened(NamedTuple):
     capsule: Capsule
     process: int
     """Only the process that opened a capsule closes it, not one that was forked from it."""
-    secrets: Mapping[str, Json]
-    """Arguments that are secrets by the names of their parameters: an exception may well repeat one."""
+    redaction: Redaction
+    """How secrets are marked that the call was given: its return value or its exception may well repeat one."""
 
     @property
     def open(self) -> Open:
@@ -84,24 +84,27 @@ def begun(config: Config, wish: Wish, call: Call) -> Result[Opened, tuple[Fault,
     context = joined(prepared(config), _context(config)) if config.settings.monitor.capture else None
     if wish.strict and context and context.faults:
         return Failure(context.faults)
+    redaction = _of_what_is_given(call, config)
     return (
-        opened(plan, _before(call, config), context)
+        opened(plan, _before(call, config, redaction), context)
         .alt(_alone)
-        .map(lambda capsule: Opened(plan, capsule, os.getpid(), _secrets(call)))
+        .map(lambda capsule: Opened(plan, capsule, os.getpid(), redaction))
         .bind(_refused if wish.strict else Success)
     )
 
 
 def returned(call: Opened, value: object, run_time: float, *, include: bool) -> tuple[Fault, ...]:
     """Close the capsule of a call that returned; the value is recorded only if it is to be included."""
-    answers = {"return_value": _value(value)} if include else {}
+    answers = {"return_value": _discreet(_value(value), call.redaction)} if include else {}
     return _closed(call, run_time, {**answers, "exception_info": fact(None)}, "finished")
 
 
 def raised(call: Opened, error: BaseException, run_time: float, *, include: bool) -> tuple[Fault, ...]:
     """Close the capsule of a call that raised."""
     answers = {"return_value": fact(None)} if include else {}
-    return _closed(call, run_time, {**answers, "exception_info": _exception_info(error, call)}, _status(error))
+    return _closed(
+        call, run_time, {**answers, "exception_info": _discreet(_exception_info(error), call.redaction)}, _status(error)
+    )
 
 
 def cut_short(call: Opened, error: BaseException | None, run_time: float, *, include: bool) -> None:
@@ -146,7 +149,7 @@ def _only(fragment: Fragment, names: frozenset[str]) -> Fragment:
     )
 
 
-def _before(call: Call, config: Config) -> dict[str, Answer]:
+def _before(call: Call, config: Config, redaction: Redaction) -> dict[str, Answer]:
     started = start()
     directory = os.path.relpath(config.surroundings.cwd, config.root)
     return {
@@ -154,29 +157,33 @@ def _before(call: Call, config: Config) -> dict[str, Answer]:
         "source_line": fact(call.source_line),
         "function_name": fact(call.name),
         "qualified_name": fact(call.qualified_name),
-        "args": _value(call.args).map(lambda fragment: _discreet(fragment, call.parameters, config)),
-        "kwargs": _value(dict(call.kwargs)).map(lambda fragment: _discreet(fragment, [*call.kwargs], config)),
+        "args": _discreet(_value(call.args), redaction, call.parameters),
+        "kwargs": _discreet(_value(dict(call.kwargs)), redaction, [*call.kwargs]),
         "command": fact({**started, "directory": directory} if started else None),
     }
 
 
-def _discreet(arguments: Fragment, names: Sequence[str], config: Config) -> Fragment:
-    """Return the arguments without those that are secrets by the names of their parameters, and all that they hold."""
-    told = arguments.facts
-    if not isinstance(told, (list, dict)) or not any(map(names_secret, names)):
-        return arguments
-    redaction = Redaction(config.settings.discretion, key(config.vault).value_or(None))
-    if isinstance(told, dict):
-        return arguments._replace(facts={name: redaction.named(value, name) for name, value in told.items()})
-    named = [redaction.named(value, name) for value, name in zip(told, names, strict=False)]
-    return arguments._replace(facts=[*named, *told[len(named) :]])
-
-
-def _secrets(call: Call) -> Mapping[str, Json]:
+def _of_what_is_given(call: Call, config: Config) -> Redaction:
+    """Return how secrets are marked: those of the environment, and arguments that are named like secrets."""
     named = (*zip(call.parameters, call.args, strict=False), *call.kwargs.items())
-    watched = {name: value for name, value in named if names_secret(name)}
     with Unwatched():
-        return {name: represented(value).facts for name, value in watched.items()}
+        secrets = {name: represented(value).facts for name, value in named if names_secret(name)}
+    redaction = Redaction(config.settings.discretion, key(config.vault).value_or(None))
+    return redaction.knowing({"environment_variables": {**config.surroundings.environ}, **secrets})
+
+
+def _discreet(answer: Answer, redaction: Redaction, names: Sequence[str] = ()) -> Answer:
+    """Return an answer without secrets; an argument that is one by the name of its parameter goes with all it holds."""
+    return answer.map(lambda it: it._replace(facts=redaction.json(_unnamed(it.facts, redaction, names))))
+
+
+def _unnamed(told: Json, redaction: Redaction, names: Sequence[str]) -> Json:
+    if not isinstance(told, (list, dict)) or not any(map(names_secret, names)):
+        return told
+    if isinstance(told, dict):
+        return {name: redaction.named(value, name) for name, value in told.items()}
+    named = [redaction.named(value, name) for value, name in zip(told, names, strict=False)]
+    return [*named, *told[len(named) :]]
 
 
 def _value(value: object) -> Answer:
@@ -200,8 +207,8 @@ def _trouble(faults: tuple[Fault, ...]) -> tuple[Fault, ...]:
     return tuple(fault for fault in faults if not _VALUES.intersection(fault.path[:1]))
 
 
-def _exception_info(error: BaseException, call: Opened) -> Answer:
-    """Return what is known of an exception, whose own methods may raise as well, without the secrets of the call."""
+def _exception_info(error: BaseException) -> Answer:
+    """Return what is known of an exception, whose own methods may raise as well."""
     with Unwatched():
         told = _told(error)
         answers: dict[str, Answer] = {
@@ -209,10 +216,7 @@ def _exception_info(error: BaseException, call: Opened) -> Answer:
             "error_message": told.bind(_message),
             "error_details": told.bind(_details),
         }
-    told_all = gather(answers)
-    environ = {**call.plan.config.surroundings.environ}
-    redaction = call.capsule.redaction.knowing({"environment_variables": environ, **call.secrets})
-    return Success(told_all._replace(facts=redaction.json(told_all.facts)))
+    return Success(gather(answers))
 
 
 def _told(error: BaseException) -> Result[TracebackException, Fault]:

@@ -19,6 +19,7 @@ from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.redaction import Redaction
 from capsula.core.report import Report, silent
 from capsula.core.run import Command, Logged, Outcome
+from capsula.effects.key import key
 from capsula.effects.process import run
 from capsula.effects.signals import undisturbed
 from capsula.effects.surroundings import stream_kind, umask
@@ -140,7 +141,7 @@ class _Start(NamedTuple):
     capsule: Capsule
     command: Command
     redaction: Redaction
-    """How secrets are marked in what it prints."""
+    """How secrets are marked in its arguments and in what it prints."""
     since: Glance | None
 
 
@@ -175,28 +176,31 @@ def _begun(
             sight.begin(seen)
         since = _glance(config)
     context = sight.context(seen) if settings.monitor.capture else None
+    known = context.faults if context else ()
+    if strict and known:
+        return Failure(known)
+    redaction = _of_what_is_given(config)
     before = {
-        "args": fact(list(surroundings.argv)),
+        "args": fact(redaction.json([*surroundings.argv])),
         "command": fact(_command(config)),
         "items": fact(list(items)),
         KEEP_OUTPUT: fact(settings.monitor.keep_output),
         "environment_changes": fact(changes_recorded(changes)),
     }
-    known = context.faults if context else ()
-    if strict and known:
-        return Failure(known)
 
     def start(capsule: Capsule) -> _Start:
         environ = {**surroundings.environ, **changes, **_told(capsule, origin)}
         command = Command(surroundings.argv, surroundings.standing, environ)
-        return _Start(plan, capsule, command, _of_what_it_prints(capsule, command), since or _glance(config))
+        return _Start(plan, capsule, command, redaction, since or _glance(config))
 
     return opened(plan, before, context).map(start).alt(lambda fault: (fault, *known))
 
 
-def _of_what_it_prints(capsule: Capsule, command: Command) -> Redaction:
-    """Return how secrets are marked in what a command prints: it may well be those that it was given."""
-    return capsule.redaction.knowing({"environment_variables": {**command.environ}, "argv": command.argv})
+def _of_what_is_given(config: Config) -> Redaction:
+    """Return how secrets are marked that a command is given, wherever they stand in its arguments and its output."""
+    redaction = Redaction(config.settings.discretion, key(config.vault).value_or(None))
+    environ, argv = config.surroundings.environ, config.surroundings.argv
+    return redaction.knowing({"environment_variables": {**environ}, "argv": argv})
 
 
 def _glance(config: Config) -> Glance | None:

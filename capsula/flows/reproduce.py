@@ -247,7 +247,7 @@ def _replay(it: Blueprint, wish: Wish, workspace: Workspace, surroundings: Surro
     seed = drawn if isinstance(drawn, str) and it.variables.environ.get(HASH_SEED) == drawn else None
     # A seed that was drawn is no variable of the user's, and is recorded as drawn again.
     environ = {name: value for name, value in variables.environ.items() if seed is None or name != HASH_SEED}
-    here = Surroundings(words.directory, environ, words.argv, surroundings.executable)
+    here = Surroundings(words.directory, environ, it.unmarked(words.argv), surroundings.executable)
     settings = load(workspace.root, here).map(lambda config: config.settings).value_or(Settings())
     items = tuple(item for item in it.items if item in settings.monitor.item)
     # The commands that prepare a capture have done so for the recorded run; what they made is in its source.

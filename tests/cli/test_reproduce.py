@@ -70,6 +70,19 @@ def state(root: Path) -> dict[str, str]:
     return {str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in whole}
 
 
+def test_a_secret_among_the_words_is_put_back_where_a_variable_holds_it_still(project: Path) -> None:
+    capsule = record(project, sys.executable, "main.py", "canary-1", "--of=canary-1", MY_TOKEN="canary-1")
+
+    status, same = reproduced(project, capsule.name, MY_TOKEN="canary-1")
+    blocked, other = reproduced(project, capsule.name, MY_TOKEN="canary-2")
+
+    assert (status, same["verdict"], blocked, other["verdict"]) == (0, "identical", 4, "blocked")
+    logs = [(place / "stdout.log").read_bytes() for place in (capsule, Path(same["replays"][0]))]
+    assert logs[0] == logs[1]
+    kept = b"".join(path.read_bytes() for path in (project / "vault").rglob("*") if path.is_file())
+    assert b"canary-" not in kept + json.dumps([same, other]).encode()
+
+
 def test_a_run_is_brought_back_though_its_source_has_changed(project: Path) -> None:
     capsule = record(project)
     (project / "helper.py").write_text("VALUE = 2\n")

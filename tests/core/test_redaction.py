@@ -136,6 +136,40 @@ def test_what_is_a_secret_by_its_name_can_be_known_elsewhere() -> None:
     assert knowing.knowing({"password": "also-known"}).known == (b"also-known", *knowing.known)
 
 
+def test_what_is_likely_the_name_of_something_is_not_known_elsewhere() -> None:
+    variables: Json = {
+        "PRIMARY_KEY": "subject_id",
+        "SUBJECT_KEY": "sub-01_ses-02",
+        "S3_KEY": "datasets/train2/bert-base-7b.csv",
+        "OS_AUTH_TYPE": "v3applicationcredential",
+        "OS_AUTH_URL": "https://keystone.example.org:5000/v3",
+        "AUTH_SERVICE_PORT_80_TCP": "tcp://10.0.0.1:80",
+        "ACTIONS_ID_TOKEN_REQUEST_URL": "https://pipelines.example.org/x9/y",
+        "AWS_SECRET_NAME": "db-of-project-3",
+        "GOOGLE_APPLICATION_CREDENTIALS": "creds-1.json",
+        "PAD_TOKEN": "<|endoftext|>",
+        "STOP_TOKENS": "Assistant: ",
+        "LABEL_TOKEN": "[LABEL_1]",
+        "TLS_KEY": "-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----",
+        "SERVICE_KEY": "3f9c1e7a-aa41",
+    }
+    words: Json = ["train", "--eos-token", "<|im_end|>", "--secret-name=db-secret-1", "--token-file", "a/token-1.txt"]
+
+    knowing = KEYED.knowing({"environment_variables": variables, "argv": words})
+
+    assert knowing.known == (b"3f9c1e7a-aa41",)
+
+
+def test_what_is_known_is_put_back_in_the_place_of_its_marks() -> None:
+    knowing = KEYED.knowing({"password": "o-sesame"})
+    text = "--door=o-sesame o-sesame s3-other"
+    marked = KEYED.knowing(["--password", "s3-other"]).text(knowing.text(text))
+
+    assert knowing.unmarked(marked) == f"--door=o-sesame o-sesame {mark('s3-other')}"
+    assert knowing._replace(key=None).unmarked(marked) == marked
+    assert knowing.unmarked("[redacted named]") == "[redacted named]"
+
+
 def test_what_is_allowed_is_not_known_elsewhere() -> None:
     lenient = Redaction(DiscretionSettings(allow=("A_TOKEN",)))
 
