@@ -93,6 +93,16 @@ def login(user, password, said, *more, secret=""):
 def fail(said):
     raise ValueError(said)
 
+@capsula.monitor
+def knock(settings):
+    raise KeyError(settings["door"]["password"])
+
+def knocked():
+    try:
+        knock({"door": {"password": "canary-by\\\\key"}})
+    except KeyError as error:
+        raise ValueError from error
+
 @capsula.monitor(include_return_value=True)
 def repeat(*all, it):
     return [*all, it]
@@ -103,7 +113,11 @@ repeat("canary-by-environment", it="to canary-by-environment")
 login("me", said=said, password=["canary-by-name"], secret={"of": "canary-by-name"})
 capsula.monitor(Door().open)("canary-by-position")
 capsula.monitor(Door())("canary-by-position")
-for call in (lambda: capsula.monitor(functools.partial(enter, "me"))("canary-by-position"), lambda: fail(said)):
+
+def entered():
+    capsula.monitor(functools.partial(enter, "me"))("canary-by-position")
+
+for call in (entered, knocked, lambda: fail(said)):
     try:
         call()
     except ValueError:
@@ -115,7 +129,7 @@ for call in (lambda: capsula.monitor(functools.partial(enter, "me"))("canary-by-
     program = [sys.executable, "-P", "program.py"]
     ended = subprocess.run(program, cwd=tmp_path, env=environ, capture_output=True, check=False)
 
-    assert (ended.returncode, len(capsules(tmp_path))) == (0, 8), ended.stderr
+    assert (ended.returncode, len(capsules(tmp_path))) == (0, 9), ended.stderr
     assert leaked(held(tmp_path), ended.stderr) == set()
     assert b"canary-by" not in held(tmp_path)
 

@@ -31,16 +31,20 @@ class Redaction(NamedTuple):
     known: tuple[bytes, ...] = ()
     """What is a secret wherever it stands."""
 
-    def knowing(self, value: Json) -> "Redaction":
-        """Return one that marks, wherever they stand, the secrets of a value that their names or places tell there.
+    def knowing(self, given: Mapping[str, Json]) -> "Redaction":
+        """Return one that marks, wherever they stand, the secrets of what is given that names or places tell there.
 
         A word, a number and what is short are left out, and what its name, or how it looks, says is the name of
         something: they may well stand for anything else.
         """
         noting = _Noting(self.wish)
-        noting.json(value)
+        noting.json(given)
+        for name, value in given.items():
+            if names_secret(name):
+                noting.named(value, name)
         lines = {line.strip() for secret in noting.noted for line in secret.splitlines()}
-        return self._replace(known=tuple(sorted({*self.known, *filter(_is_unlike_others, lines)})))
+        forms = {form for line in filter(_is_unlike_others, lines) for form in _forms(line)}
+        return self._replace(known=tuple(sorted({*self.known, *forms})))
 
     def mark(self, rule: str, secret: bytes) -> bytes:
         """Return what stands in the place of a secret: ``[redacted RULE DIGEST]``.
@@ -288,6 +292,12 @@ def _is_unlike_others(secret: bytes) -> bool:
     has_letters = secret.lower() != secret.upper()
     is_sign = secret.startswith((b"-----", b"<", b"[")) and secret.endswith((b"-----", b">", b"]"))
     return _SHORTEST_KNOWN <= len(secret) <= LONGEST_KEY and has_letters and not secret.isalpha() and not is_sign
+
+
+def _forms(secret: bytes) -> set[bytes]:
+    """Return how a secret may be written: as it is, and as a text in Python, as in a ``KeyError``, or in a JSON."""
+    in_json = secret.replace(b"\\", rb"\\").replace(b'"', rb"\"")
+    return {secret, in_json, _encoded(repr(_decoded(secret))[1:-1])}
 
 
 def _is_name(value: str) -> bool:

@@ -84,9 +84,15 @@ def begun(config: Config, wish: Wish, call: Call) -> Result[Opened, tuple[Fault,
     context = joined(prepared(config), _context(config)) if config.settings.monitor.capture else None
     if wish.strict and context and context.faults:
         return Failure(context.faults)
-    redaction = _of_what_is_given(call, config)
+    args, kwargs = _value(call.args), _value(dict(call.kwargs))
+    redaction = _of_what_is_given(call, config, args, kwargs)
+    before = {
+        **_before(call, config),
+        "args": _discreet(args, redaction, call.parameters),
+        "kwargs": _discreet(kwargs, redaction, [*call.kwargs]),
+    }
     return (
-        opened(plan, _before(call, config, redaction), context)
+        opened(plan, before, context)
         .alt(_alone)
         .map(lambda capsule: Opened(plan, capsule, os.getpid(), redaction))
         .bind(_refused if wish.strict else Success)
@@ -149,7 +155,7 @@ def _only(fragment: Fragment, names: frozenset[str]) -> Fragment:
     )
 
 
-def _before(call: Call, config: Config, redaction: Redaction) -> dict[str, Answer]:
+def _before(call: Call, config: Config) -> dict[str, Answer]:
     started = start()
     directory = os.path.relpath(config.surroundings.cwd, config.root)
     return {
@@ -157,19 +163,18 @@ def _before(call: Call, config: Config, redaction: Redaction) -> dict[str, Answe
         "source_line": fact(call.source_line),
         "function_name": fact(call.name),
         "qualified_name": fact(call.qualified_name),
-        "args": _discreet(_value(call.args), redaction, call.parameters),
-        "kwargs": _discreet(_value(dict(call.kwargs)), redaction, [*call.kwargs]),
         "command": fact({**started, "directory": directory} if started else None),
     }
 
 
-def _of_what_is_given(call: Call, config: Config) -> Redaction:
-    """Return how secrets are marked: those of the environment, and arguments that are named like secrets."""
-    named = (*zip(call.parameters, call.args, strict=False), *call.kwargs.items())
-    with Unwatched():
-        secrets = {name: represented(value).facts for name, value in named if names_secret(name)}
+def _of_what_is_given(call: Call, config: Config, args: Answer, kwargs: Answer) -> Redaction:
+    """Return how secrets are marked: those of the environment, and those that names tell among or in the arguments."""
     redaction = Redaction(config.settings.discretion, key(config.vault).value_or(None))
-    return redaction.knowing({"environment_variables": {**config.surroundings.environ}, **secrets})
+    words, named = (answer.value_or(Fragment()).facts for answer in (args, kwargs))
+    by_name = dict(zip(call.parameters, words, strict=False)) if isinstance(words, list) else {}
+    by_name |= named if isinstance(named, dict) else {}
+    environ = {**config.surroundings.environ}
+    return redaction.knowing({**by_name, "args": words, "environment_variables": environ})
 
 
 def _discreet(answer: Answer, redaction: Redaction, names: Sequence[str] = ()) -> Answer:

@@ -1,5 +1,6 @@
 """What stands in the place of a secret."""
 
+import json
 from typing import Any
 
 import pytest
@@ -112,7 +113,7 @@ def test_a_fault_tells_no_secret() -> None:
 
 
 def test_what_is_a_secret_by_its_name_can_be_known_elsewhere() -> None:
-    given: Json = {
+    given: dict[str, Json] = {
         "environment_variables": {
             "A_TOKEN": "o-sesame",
             "B_TOKEN": "sesameseed",  # a word
@@ -134,6 +135,15 @@ def test_what_is_a_secret_by_its_name_can_be_known_elsewhere() -> None:
     assert knowing.json(["o-sesame"]) == [mark("o-sesame")]
     assert KEYED.json(["o-sesame"]) == ["o-sesame"]
     assert knowing.knowing({"password": "also-known"}).known == (b"also-known", *knowing.known)
+
+
+def test_what_is_known_is_found_as_it_is_written_out_and_within_what_is_named_like_a_secret() -> None:
+    knowing = KEYED.knowing({"password": {"inner": ["s3-inner"]}, "conf": {"db": {"password": 'o\\"sesame'}}})
+
+    written = [repr('o\\"sesame'), json.dumps('o\\"sesame'), 'o\\"sesame', "s3-inner"]
+
+    assert "sesame" not in knowing.text(" ".join(written))
+    assert knowing.text("s3-inner") == mark("s3-inner")
 
 
 def test_what_is_likely_the_name_of_something_is_not_known_elsewhere() -> None:
@@ -163,7 +173,7 @@ def test_what_is_likely_the_name_of_something_is_not_known_elsewhere() -> None:
 def test_what_is_known_is_put_back_in_the_place_of_its_marks() -> None:
     knowing = KEYED.knowing({"password": "o-sesame"})
     text = "--door=o-sesame o-sesame s3-other"
-    marked = KEYED.knowing(["--password", "s3-other"]).text(knowing.text(text))
+    marked = KEYED.knowing({"password": "s3-other"}).text(knowing.text(text))
 
     assert knowing.unmarked(marked) == f"--door=o-sesame o-sesame {mark('s3-other')}"
     assert knowing._replace(key=None).unmarked(marked) == marked
