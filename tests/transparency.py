@@ -421,7 +421,8 @@ SIGNALS: tuple[Case, ...] = (
         """
         set -m; "$@" >f & until [ -s f ]; do sleep 0.01; done
         kill -TSTP $!; until jobs -s | grep -q .; do sleep 0.01; done
-        echo stopped; kill -CONT $!; : >on; wait -f $!; echo $?; cat f
+        echo stopped; kill -CONT $!; until jobs -r | grep -q .; do sleep 0.01; done
+        : >on; wait -f $!; echo $?; cat f
         """,
     ),
 )
