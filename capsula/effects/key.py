@@ -102,7 +102,8 @@ def _drawn(vault: Path) -> None:
     """Put a key in its place whole, and never in the place of another: a rename would replace it."""
     drawn = os.urandom(LENGTH)
     aside = workplace(vault, os.urandom(16).hex())
-    folders(aside.parent)
+    for new in folders(aside.parent):
+        synchronised(new.parent)  # each capsule relies on the name of its vault, whoever made that
     try:
         written(aside, (drawn,))
         synchronised(aside)  # a key that is cut off would be in the way of every capsule to come
