@@ -16,8 +16,8 @@ from capsula.core.effect import Seal
 from capsula.core.fault import Fault, Json, fault_of
 from capsula.core.fragment import Answer, Fragment
 from capsula.core.variables import keyed_digest
-from capsula.effects.files import folders, synchronised, written
-from capsula.effects.vault import OWN, workplace
+from capsula.effects.files import synchronised, written
+from capsula.effects.vault import OWN, ready, workplace
 
 LENGTH = 32
 _TICK = 50_000_000
@@ -28,15 +28,14 @@ _READING = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK"
 
 
 def key(vault: Path) -> Result[bytes, Fault]:
-    """Return the key of a vault, drawing it if there is none; of all processes that draw at once, one wins."""
+    """Return the key of a vault, drawing it if there is none; of all processes that draw at once, one wins.
+
+    It may be the first that is put into the vault.
+    """
     known = known_key(vault)
     if isinstance(known, Success) or known.failure().kind != "missing":
         return known
-    try:
-        _drawn(vault)
-    except OSError as error:
-        return Failure(fault_of(error, f"no key could be put into {vault / OWN}"))
-    return known_key(vault)
+    return ready(vault).bind(_with_key)
 
 
 def known_key(vault: Path) -> Result[bytes, Fault]:
@@ -98,12 +97,18 @@ def _content(file: Path, _version: tuple[int, ...]) -> bytes:
         return stream.read(LENGTH + 1)
 
 
+def _with_key(vault: Path) -> Result[bytes, Fault]:
+    try:
+        _drawn(vault)
+    except OSError as error:
+        return Failure(fault_of(error, f"no key could be put into {vault / OWN}"))
+    return known_key(vault)
+
+
 def _drawn(vault: Path) -> None:
     """Put a key in its place whole, and never in the place of another: a rename would replace it."""
     drawn = os.urandom(LENGTH)
     aside = workplace(vault, os.urandom(16).hex())
-    for new in folders(aside.parent):
-        synchronised(new.parent)  # each capsule relies on the name of its vault, whoever made that
     try:
         written(aside, (drawn,))
         synchronised(aside)  # a key that is cut off would be in the way of every capsule to come

@@ -42,13 +42,12 @@ _next: dict[Path, int] = {}
 """The name that was last given to a capsule, and the number that the next one of that name may have."""
 
 
-def building(vault: Path, identity: str) -> Result[Path, Fault]:
-    """Make the vault if need be, and a private directory in it where a capsule is built aside."""
-    aside = workplace(vault, identity)
-    folder = aside.parent
+def ready(vault: Path) -> Result[Path, Fault]:
+    """Make the vault if need be, unless others could lead elsewhere what is put there."""
+    folder = _folder(vault)
     try:
         if _judged.get(vault) != _identities(vault, folder):
-            flaw = _versioned(aside.parents)
+            flaw = _versioned((folder, *folder.parents))
             if flaw:
                 return Failure(_unsafe(vault, flaw))
             for new in folders(vault):
@@ -57,11 +56,22 @@ def building(vault: Path, identity: str) -> Result[Path, Fault]:
             if flaw:
                 return Failure(_unsafe(vault, flaw))
             folders(folder)
-            _swept(aside)
             _judged[vault] = _identities(vault, folder)
-        elif folder.stat().st_nlink != _NO_FOLDERS:
-            _swept(aside)
         _hidden_from_git(vault)
+    except OSError as error:
+        return Failure(_unusable(vault, error))
+    return Success(vault)
+
+
+def building(vault: Path, identity: str) -> Result[Path, Fault]:
+    """Make the vault if need be, and a private directory in it where a capsule is built aside."""
+    return ready(vault).bind(lambda _: _begun(vault, workplace(vault, identity)))
+
+
+def _begun(vault: Path, aside: Path) -> Result[Path, Fault]:
+    try:
+        if aside.parent.stat().st_nlink != _NO_FOLDERS:
+            _swept(aside)
         founded(aside)
         founded(aside / OWN)
     except OSError as error:

@@ -27,7 +27,7 @@ def test_a_key_is_drawn_once_and_read_by_its_owner_alone(tmp_path: Path) -> None
 
     assert first == key(tmp_path) == known_key(tmp_path)
     assert len(first.unwrap()) == 32
-    assert files(tmp_path) == {".capsula/key"}
+    assert files(tmp_path) == {".capsula/key", ".gitignore"}
     assert (tmp_path / ".capsula/key").stat().st_mode & 0o777 == 0o600
     assert key(tmp_path / "other") != first
 
@@ -41,7 +41,7 @@ def test_processes_that_draw_at_once_get_one_key(tmp_path: Path) -> None:
     answers = {process.communicate()[0].strip() for process in asked}
 
     assert answers == {key(tmp_path).unwrap().hex()}
-    assert files(tmp_path) == {".capsula/key"}
+    assert files(tmp_path) == {".capsula/key", ".gitignore"}
 
 
 SLOWER = """
@@ -68,6 +68,15 @@ def test_looking_for_a_key_draws_none(tmp_path: Path) -> None:
     assert known_key(tmp_path).failure().kind == "missing"
     assert signature(tmp_path, b"").failure().kind == "missing"
     assert resealed({"A": "1"}, tmp_path).failure().kind == "missing"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_key_is_put_where_others_could_take_it_away(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+
+    answer = key(tmp_path)
+
+    assert answer.failure().kind == "unsafe"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -114,7 +123,7 @@ def test_where_a_file_has_no_second_name_a_key_is_drawn_all_the_same(tmp_path: P
     if "ptrace" in done.stderr.lower():
         pytest.skip("needs: strace")
     assert (done.stdout, done.stderr) == (f"{known_key(tmp_path).unwrap().hex()}\n", "")
-    assert files(tmp_path) == {".capsula/key"}
+    assert files(tmp_path) == {".capsula/key", ".gitignore"}
 
 
 SIGNING = """
