@@ -106,6 +106,7 @@ def is_a_hole_of_a_terabyte(file: Path) -> None:
     os.truncate(file, 1 << 40)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("odd", [is_a_pipe, has_no_end, leads_to_itself, is_a_folder, is_a_hole_of_a_terabyte])
 @pytest.mark.parametrize("which", ["context", "info", "all others"])
 def test_a_file_of_a_capsule_that_is_none_costs_no_more_than_the_capsule(
@@ -181,6 +182,7 @@ TEXTS: Mapping[str, Callable[[bytes], bytes]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", TEXTS.values(), ids=TEXTS)
 def test_a_document_that_is_none_is_said_to_be_so(change: Callable[[bytes], bytes], root: Path) -> None:
     for name in DOCUMENTS:
