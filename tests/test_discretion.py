@@ -126,7 +126,8 @@ for call in (entered, knocked, lambda: fail(said)):
     )
 
     environ = {**os.environ, "MY_TOKEN": "canary-by-environment"}
-    program = [sys.executable, "-P", "program.py"]
+    words = ("--password", "canary-by-option", "to canary-by-option", "to canary-by-environment")
+    program = [sys.executable, "-P", "program.py", *words]
     ended = subprocess.run(program, cwd=tmp_path, env=environ, capture_output=True, check=False)
 
     assert (ended.returncode, len(capsules(tmp_path))) == (0, 9), ended.stderr

@@ -87,7 +87,7 @@ def begun(config: Config, wish: Wish, call: Call) -> Result[Opened, tuple[Fault,
     args, kwargs = _value(call.args), _value(dict(call.kwargs))
     redaction = _of_what_is_given(call, config, args, kwargs)
     before = {
-        **_before(call, config),
+        **_before(call, config, redaction),
         "args": _discreet(args, redaction, call.parameters),
         "kwargs": _discreet(kwargs, redaction, [*call.kwargs]),
     }
@@ -155,26 +155,27 @@ def _only(fragment: Fragment, names: frozenset[str]) -> Fragment:
     )
 
 
-def _before(call: Call, config: Config) -> dict[str, Answer]:
+def _before(call: Call, config: Config, redaction: Redaction) -> dict[str, Answer]:
     started = start()
     directory = os.path.relpath(config.surroundings.cwd, config.root)
+    command = redaction.json({**started, "directory": directory}) if started else None
     return {
         "source_file": fact(call.source_file),
         "source_line": fact(call.source_line),
         "function_name": fact(call.name),
         "qualified_name": fact(call.qualified_name),
-        "command": fact({**started, "directory": directory} if started else None),
+        "command": fact(command),
     }
 
 
 def _of_what_is_given(call: Call, config: Config, args: Answer, kwargs: Answer) -> Redaction:
-    """Return how secrets are marked: those of the environment, and those that names tell among or in the arguments."""
+    """Return how secrets are marked: those that the program was given, and those that names tell in the arguments."""
     redaction = Redaction(config.settings.discretion, key(config.vault).value_or(None))
     words, named = (answer.value_or(Fragment()).facts for answer in (args, kwargs))
     by_name = dict(zip(call.parameters, words, strict=False)) if isinstance(words, list) else {}
     by_name |= named if isinstance(named, dict) else {}
     environ = {**config.surroundings.environ}
-    return redaction.knowing({**by_name, "args": words, "environment_variables": environ})
+    return redaction.knowing({**by_name, "args": words, "environment_variables": environ, "argv": sys.orig_argv})
 
 
 def _discreet(answer: Answer, redaction: Redaction, names: Sequence[str] = ()) -> Answer:
