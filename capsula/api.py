@@ -196,11 +196,12 @@ def _recorded(here: Open, name: str, value: object) -> tuple[Fault, ...]:
 
 def _discreet(value: Json, name: str, capsule: Path) -> Json:
     """Return a value without secrets; only where there are some the key is needed that tells one from another."""
-    if Redaction().json({name: value}) == {name: value}:
+    is_number = isinstance(value, (int, float))
+    redaction = Redaction() if is_number else Redaction().knowing({"environment_variables": {**os.environ}})
+    if redaction.json({name: value}) == {name: value}:
         return value
     vault = vault_of(capsule)
-    redaction = Redaction(key=known_key(vault).value_or(None) if vault else None)
-    discreet = redaction.json({name: value})
+    discreet = redaction._replace(key=known_key(vault).value_or(None) if vault else None).json({name: value})
     return discreet[name] if isinstance(discreet, Mapping) else value
 
 

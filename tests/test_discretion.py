@@ -87,6 +87,7 @@ def enter(user, password):
 def login(user, password, said, *more, secret=""):
     capsula.record("said", said)
     capsula.record("password", str(password))
+    capsula.record("door", {"opens": os.environ["MY_TOKEN"]})
     return {"said": said, "token": str(secret)}
 
 @capsula.monitor
