@@ -64,7 +64,6 @@ def test_it_can_tell_even_less_where_its_streams_are_left_alone(tmp_path: Path, 
 @pytest.mark.parametrize("case", [case for case in ALL if case.differs], ids=lambda case: case.name)
 def test_what_a_command_can_tell_is_known(tmp_path: Path, case: Case) -> None:
     (tmp_path / "capsula.toml").write_text(PLAIN)
-
     patience = LITTLE_PATIENCE if case.steps else PATIENCE
 
     bare = seen(case, (), _fresh(tmp_path / "work"))
@@ -74,7 +73,7 @@ def test_what_a_command_can_tell_is_known(tmp_path: Path, case: Case) -> None:
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs: strace")
-def test_its_end_comes_before_its_stop(tmp_path: Path) -> None:
+def test_a_command_that_ends_before_it_could_stop_stops_its_job_all_the_same(tmp_path: Path) -> None:
     """What it wrote still waits for a reader, who has stopped: the shell waits for us to stop as well."""
     tracing = ("strace", "-qq", "-DDD", "-o", os.devnull, "-e", "trace=exit_group")
     if subprocess.run([*tracing, "true"], capture_output=True, check=False).stderr:

@@ -201,11 +201,8 @@ class _Work(NamedTuple):
 
 
 def _work(tree: WorkTree, top: Path, index: Index, attributes: Iterable[Path]) -> _Work:
-    staged, found, closed = (
-        changes_of(tree.staged, tree.repository),
-        changes_of(tree.unstaged, tree.repository),
-        dict(tree.closed),
-    )
+    staged, found = (changes_of(diff, tree.repository) for diff in (tree.staged, tree.unstaged))
+    closed = dict(tree.closed)
     absent = {change.path for change in found if change.kind is DeltaStatus.DELETED and change.path in index.sparse}
     untracked = tuple(
         change.path for change in found if change.kind is DeltaStatus.UNTRACKED and change.path not in closed

@@ -4,6 +4,7 @@ import hmac
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import NamedTuple
 
 from capsula.core.fault import Fault, Json, KeyPath
@@ -20,7 +21,7 @@ _MARK = re.compile(rf"\[redacted ([a-z-]+)(?: ([0-9a-f]{{{DIGITS}}}))?\]")
 _DIGESTS: frozenset[KeyPath] = frozenset({("environment", "digests"), ("seals",)})
 """Where a document holds digests by the names of variables or files: they tell no value."""
 _VARIABLES: frozenset[KeyPath] = frozenset({("environment_variables",), ("environment", "values")})
-_SETTING = re.compile(r"(?P<name>-{0,2}[A-Za-z_][\w.-]*=)(?P<value>.+)", re.DOTALL)
+_SETTING = re.compile(r"(?P<name>-{0,2}[A-Za-z_][\w.-]*)=(?P<value>.+)", re.DOTALL)
 
 
 class Redaction(NamedTuple):
@@ -155,7 +156,7 @@ class Redaction(NamedTuple):
             if isinstance(word, str) and option and not is_option:
                 shown.append(dirty.get(marked := self.value(option, word), marked))
             elif isinstance(word, str) and (setting := _SETTING.fullmatch(word)) and self._watches(*setting.groups()):
-                shown.append(setting["name"] + self.mark("named", _encoded(setting["value"])).decode())
+                shown.append(f"{setting['name']}={self.mark('named', _encoded(setting['value'])).decode()}")
             else:
                 shown.append(self._json(word, dirty, place))
             option = word.lstrip("-") if isinstance(word, str) and is_option and "=" not in word else ""
@@ -171,8 +172,8 @@ class Redaction(NamedTuple):
         return _decoded(self.marked(line, found)).split("\0") if found else words
 
     def _watches(self, name: str, value: str, *, is_variable: bool = False) -> bool:
-        """Tell whether a value is a secret by its name, which may end in the sign before the value."""
-        return is_watched(name.removesuffix("="), value, self.wish, is_variable=is_variable)
+        """Tell whether a value is a secret by its name."""
+        return is_watched(name, value, self.wish, is_variable=is_variable)
 
 
 class _Noting(Redaction):
@@ -186,7 +187,7 @@ class _Noting(Redaction):
         return super().mark(rule, secret)
 
     def _watches(self, name: str, value: str, *, is_variable: bool = False) -> bool:
-        if not super()._watches(name, value, is_variable=is_variable) or names_about_secret(name.removesuffix("=")):
+        if not super()._watches(name, value, is_variable=is_variable) or names_about_secret(name):
             return False
         is_vague = is_variable and (not names_secret(name) or name.upper().endswith("CREDENTIALS"))
         return not (is_vague and _is_name(value))
@@ -296,8 +297,8 @@ def _is_unlike_others(secret: bytes) -> bool:
 
 def _forms(secret: bytes) -> set[bytes]:
     """Return how a secret may be written: as it is, and as a text in Python, as in a ``KeyError``, or in a JSON."""
-    in_json = secret.replace(b"\\", rb"\\").replace(b'"', rb"\"")
-    return {secret, in_json, _encoded(repr(_decoded(secret))[1:-1])}
+    text = _decoded(secret)
+    return {secret, *(_encoded(written(text)[1:-1]) for written in (repr, encode_basestring))}
 
 
 def _is_name(value: str) -> bool:

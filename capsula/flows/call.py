@@ -18,9 +18,8 @@ from capsula.core.representation import represented
 from capsula.core.run import Call
 from capsula.core.strict import conflicts, item_mistakes
 from capsula.core.variables import names_secret
-from capsula.effects.key import key
 from capsula.effects.surroundings import start, surroundings
-from capsula.flows.capsule import Capsule
+from capsula.flows.capsule import Capsule, discretion
 from capsula.flows.capture import header, looked, prepared
 from capsula.flows.current import Open, Unwatched, enclosing
 from capsula.flows.load import load
@@ -170,12 +169,10 @@ def _before(call: Call, config: Config, redaction: Redaction) -> dict[str, Answe
 
 def _of_what_is_given(call: Call, config: Config, args: Answer, kwargs: Answer) -> Redaction:
     """Return how secrets are marked: those that the program was given, and those that names tell in the arguments."""
-    redaction = Redaction(config.settings.discretion, key(config.vault).value_or(None))
     words, named = (answer.value_or(Fragment()).facts for answer in (args, kwargs))
     by_name = dict(zip(call.parameters, words, strict=False)) if isinstance(words, list) else {}
     by_name |= named if isinstance(named, dict) else {}
-    environ = {**config.surroundings.environ}
-    return redaction.knowing({**by_name, "args": words, "environment_variables": environ, "argv": sys.orig_argv})
+    return discretion(config, {**by_name, "args": words, "argv": sys.orig_argv})
 
 
 def _discreet(answer: Answer, redaction: Redaction, names: Sequence[str] = ()) -> Answer:

@@ -73,6 +73,12 @@ def built(config: Config, drafts: Sequence[Draft]) -> Result[Capsule, Fault]:
         raise
 
 
+def discretion(config: Config, given: Mapping[str, Json]) -> Redaction:
+    """Return how secrets are marked of what a run was given, wherever they stand: its environment, and more by name."""
+    redaction = Redaction(config.settings.discretion, key(config.vault).value_or(None))
+    return redaction.knowing({**given, "environment_variables": {**config.surroundings.environ}})
+
+
 def reopened(config: Config, directory: Path, header: Header, held: Iterable[str]) -> Capsule:
     """Return the capsule of a run that another process has opened, to be closed by this one."""
     redaction = Redaction(config.settings.discretion, known_key(config.vault).value_or(None))

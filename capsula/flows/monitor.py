@@ -19,12 +19,11 @@ from capsula.core.fragment import Answer, Fragment, gather, joined
 from capsula.core.redaction import Redaction
 from capsula.core.report import Report, silent
 from capsula.core.run import Command, Logged, Outcome
-from capsula.effects.key import key
 from capsula.effects.process import run
 from capsula.effects.signals import undisturbed
 from capsula.effects.surroundings import stream_kind, umask
 from capsula.flows.apart import Apart
-from capsula.flows.capsule import Capsule
+from capsula.flows.capsule import Capsule, discretion
 from capsula.flows.capture import header, looked, prepared
 from capsula.flows.environment import ID, NAME, changes_recorded, environment_changes, told_of
 from capsula.flows.run import KEEP_OUTPUT, Ending, Run, ended, fact, opened
@@ -179,7 +178,7 @@ def _begun(
     known = context.faults if context else ()
     if strict and known:
         return Failure(known)
-    redaction = _of_what_is_given(config)
+    redaction = discretion(config, {"argv": surroundings.argv})
     before = {
         "args": fact(redaction.json([*surroundings.argv])),
         "command": fact(_command(config)),
@@ -194,13 +193,6 @@ def _begun(
         return _Start(plan, capsule, command, redaction, since or _glance(config))
 
     return opened(plan, before, context).map(start).alt(lambda fault: (fault, *known))
-
-
-def _of_what_is_given(config: Config) -> Redaction:
-    """Return how secrets are marked that a command is given, wherever they stand in its arguments and its output."""
-    redaction = Redaction(config.settings.discretion, key(config.vault).value_or(None))
-    environ, argv = config.surroundings.environ, config.surroundings.argv
-    return redaction.knowing({"environment_variables": {**environ}, "argv": argv})
 
 
 def _glance(config: Config) -> Glance | None:

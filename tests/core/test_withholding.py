@@ -88,19 +88,8 @@ def test_a_secret_between_bytes_that_are_no_text_is_found(rule: str, size: int, 
     noise = random.Random(1).randbytes(200 if size < 1000 else 50_000)
     readable = b"" if size < 1000 else b"readable " * 2000
     said = SHAPES[rule].decode().encode(encoding)
-    content = (
-        b"\0"
-        + noise
-        + b"readable\xff"
-        + said
-        + b"\xffreadable"
-        + noise
-        + readable
-        + b"\n"
-        + SHAPES[rule]
-        + b"\n"
-        + readable
-    )
+    first, second = b"readable\xff%b\xffreadable" % said, b"\n%b\n" % SHAPES[rule]
+    content = b"".join((b"\0", noise, first, noise, readable, second, readable))
 
     whys = [
         Withholding().why_content(b"a.bin", (it[start : start + size] for start in range(0, len(it), size)))
